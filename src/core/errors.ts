@@ -1,0 +1,103 @@
+/**
+ * What the engine does after a failure: stop until a person changes something, call again, open a new
+ * session, read the tables again, or leave the work to another owner.
+ */
+export type Recovery = 'fix' | 'retry' | 'reconnect' | 'resnapshot' | 'yield'
+
+/** Every code that this package throws, with its recovery and its meaning. */
+export const ERROR_CODES = {
+  'CONFIG.INVALID_OPTIONS': ['fix', 'an option is missing, misspelt or of the wrong kind'],
+  'CONFIG.UNKNOWN_HANDLER': ['fix', 'handlers name a model that the contract does not have'],
+  'CONFIG.DUPLICATE_VIEW': ['fix', 'two views carry the same name'],
+  'CONTRACT.INVALID': ['fix', 'the generated contract does not have the form this version reads'],
+  'CONTRACT.TABLE_MISSING': ['fix', 'the database lacks a table that the contract names'],
+  'CONTRACT.COLUMN_MISSING': ['fix', 'the database lacks a column that the contract names'],
+  'CONTRACT.TYPE_MISMATCH': ['fix', 'a column has another type in the database than in the contract'],
+  'POSTGRES.CONNECTION_REFUSED': ['retry', 'the server cannot be reached'],
+  'POSTGRES.CONNECTION_LOST': ['reconnect', 'the server or the network ended a connection'],
+  'POSTGRES.AUTHENTICATION': ['fix', 'the server rejects the user, the password or the database'],
+  'POSTGRES.VERSION': ['fix', 'the server is older than PostgreSQL 14'],
+  'POSTGRES.WAL_LEVEL': ['fix', 'the server does not write logical WAL'],
+  'POSTGRES.PERMISSION': ['fix', 'the role lacks a right'],
+  'POSTGRES.LIMIT': ['fix', 'the server has no free slot or walsender'],
+  'POSTGRES.STANDBY': ['fix', 'the server is a standby; DBSync reads the primary'],
+  'POSTGRES.QUERY_FAILED': ['retry', 'the server answered a statement with an error'],
+  'SLOT.IN_USE': ['yield', 'another session streams from the slot'],
+  'SLOT.MISSING': ['resnapshot', 'the slot is gone; changes since the last confirmation are lost to it'],
+  'SLOT.INVALIDATED': ['resnapshot', 'the server discarded WAL that the slot still needed'],
+  'SLOT.INCOMPATIBLE': ['fix', 'a slot of that name exists and is not a pgoutput slot of this database'],
+  'PUBLICATION.MISSING': ['resnapshot', 'the publication was dropped; changes may have been skipped'],
+  'PUBLICATION.INCOMPLETE': ['fix', 'the publication lacks a table, an operation, a column or filters rows'],
+  'WAL.MALFORMED': ['reconnect', 'bytes on the stream are not what the protocol says'],
+  'WAL.UNSUPPORTED': ['fix', 'the stream carries a message that this version does not read'],
+  'SNAPSHOT.CHUNK_FAILED': ['retry', 'a chunk could not be read'],
+  'SNAPSHOT.RELATION_CHANGED': ['resnapshot', 'a table changed its shape while it was being read'],
+  'CHANGES.REPLICA_IDENTITY': ['fix', 'a table has no usable replica identity'],
+  'CHANGES.UNDECODABLE_VALUE': ['fix', 'a value on the wire does not fit the type in the contract'],
+  'CHANGES.UNKNOWN_ENUM_LABEL': ['fix', 'an enum label is not in the contract'],
+  'VIEW.INVALID_DEFINITION': ['fix', 'a view definition is not valid'],
+  'VIEW.NOT_EXACT': ['fix', 'a view cannot be kept exactly as Postgres would answer'],
+  'VIEW.UNSUPPORTED': ['fix', 'a view asks for something that this version does not do'],
+  'VIEW.OUT_OF_RANGE': ['fix', 'a result does not fit the type that the view promises'],
+  'HANDLER.FAILED': ['retry', 'a handler threw and its attempts are used up'],
+  'SYNC.NOT_READY': ['retry', 'a view was read before it was live'],
+  'SYNC.CLOSED': ['fix', 'the sync is closed'],
+  'SYNC.STATE': ['fix', 'a call does not fit the state of the sync'],
+  'GENERATOR.INVALID_OPTIONS': ['fix', 'an option of the generator block is not valid'],
+  'GENERATOR.UNSUPPORTED_SCHEMA': ['fix', 'the Prisma schema has something that cannot be kept in sync'],
+  'INTERNAL.INVARIANT': ['fix', 'a bug in DBSync; please report it'],
+} as const satisfies Record<string, readonly [Recovery, string]>
+
+/** One of the codes of {@link ERROR_CODES}, `NAMESPACE.SUBCODE`. */
+export type ErrorCode = keyof typeof ERROR_CODES
+
+/**
+ * The one error class of this package.
+ *
+ * `message` says what was found, what is needed and what to do; it never holds row values, passwords or
+ * connection strings. `details` holds the same as data.
+ *
+ * @example
+ * ```ts
+ * import { isDbsyncError } from 'prisma-dbsync'
+ *
+ * export function hint(error: unknown): string {
+ *   return isDbsyncError(error, 'SLOT.IN_USE') ? 'another instance is running' : 'unexpected'
+ * }
+ * ```
+ */
+export class DbsyncError extends Error {
+  override readonly name = 'DbsyncError'
+  readonly code: ErrorCode
+  readonly recovery: Recovery
+  readonly details: Readonly<Record<string, unknown>>
+
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: { readonly details?: Readonly<Record<string, unknown>>; readonly cause?: unknown } = {},
+  ) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.code = code
+    this.recovery = ERROR_CODES[code][0]
+    this.details = options.details ?? {}
+  }
+}
+
+/**
+ * Tells whether a value is a {@link DbsyncError}, and of that code if one is given. Structural, so two
+ * copies of the package in one process recognise each other's errors.
+ */
+export function isDbsyncError(error: unknown, code?: ErrorCode): error is DbsyncError {
+  return (
+    error instanceof Error &&
+    error.name === 'DbsyncError' &&
+    'code' in error &&
+    (code === undefined || error.code === code)
+  )
+}
+
+/** Stops with INTERNAL.INVARIANT unless the condition holds. For bugs, never for input. */
+export function invariant(condition: unknown, message: string): asserts condition {
+  if (!condition) throw new DbsyncError('INTERNAL.INVARIANT', `bug in DBSync: ${message}`)
+}
