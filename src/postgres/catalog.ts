@@ -1,0 +1,118 @@
+import type pg from 'pg'
+import type { ModelContract } from '../contract/schema-contract.ts'
+
+/** A column as the catalog has it. */
+export interface CatalogColumn {
+  readonly name: string
+  /** `format_type` of the element type, with the type modifier. */
+  readonly type: string
+  /** The element type's own name, for enums. */
+  readonly typeName: string
+  readonly isEnum: boolean
+  readonly list: boolean
+  /** The oid of the column's type, as the stream names it. */
+  readonly typeOid: number
+  readonly isGenerated: boolean
+}
+
+/** A table as the catalog has it. */
+export interface CatalogTable {
+  readonly oid: number
+  /** `pg_class.relkind`. */
+  readonly kind: string
+  readonly isPermanent: boolean
+  readonly replicaIdentity: 'default' | 'nothing' | 'full' | 'index'
+  readonly columns: readonly CatalogColumn[]
+  readonly primaryKey: readonly string[]
+  /** Columns of the replica identity's index: the primary key's for `default`. */
+  readonly identity: readonly string[]
+  readonly hasRowSecurity: boolean
+  readonly canSelect: boolean
+  readonly isOwner: boolean
+}
+
+const IDENTITIES: Readonly<Record<string, CatalogTable['replicaIdentity']>> = {
+  d: 'default',
+  n: 'nothing',
+  f: 'full',
+  i: 'index',
+}
+
+// Rights: none beyond connecting. Version: 14.
+const READ_TABLE = `
+  SELECT c.oid::int8::text AS oid, c.relkind AS kind, c.relpersistence AS persistence,
+         c.relreplident AS identity, c.relrowsecurity AS row_security,
+         has_table_privilege(c.oid, 'SELECT') AS can_select,
+         pg_has_role(c.relowner, 'USAGE') AS is_owner,
+         ARRAY(SELECT a.attname::text FROM pg_catalog.pg_index i, unnest(i.indkey) WITH ORDINALITY AS k(attnum, position)
+               JOIN pg_catalog.pg_attribute a ON a.attnum = k.attnum
+               WHERE i.indrelid = c.oid AND i.indisprimary AND a.attrelid = c.oid AND k.position <= i.indnkeyatts
+               ORDER BY k.position) AS primary_key,
+         ARRAY(SELECT a.attname::text FROM pg_catalog.pg_index i, unnest(i.indkey) WITH ORDINALITY AS k(attnum, position)
+               JOIN pg_catalog.pg_attribute a ON a.attnum = k.attnum
+               WHERE i.indrelid = c.oid AND a.attrelid = c.oid AND k.position <= i.indnkeyatts
+                 AND CASE c.relreplident WHEN 'd' THEN i.indisprimary WHEN 'i' THEN i.indisreplident ELSE false END
+               ORDER BY k.position) AS identity_columns
+  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+  WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'p', 'v', 'm', 'f')`
+
+const READ_COLUMNS = `
+  SELECT a.attname AS name, a.atttypid::int8::text AS type_oid, a.attgenerated <> '' AS is_generated,
+         coalesce(e.oid, t.oid) <> t.oid AS list,
+         pg_catalog.format_type(coalesce(e.oid, t.oid), a.atttypmod) AS type,
+         coalesce(e.typname, t.typname)::text AS type_name,
+         coalesce(e.typtype, t.typtype) = 'e' AS is_enum
+  FROM pg_catalog.pg_attribute a
+  JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+  LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem AND t.typcategory = 'A'
+  WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped
+  ORDER BY a.attnum`
+
+/** Reads one table from the catalog, or null if there is none of that name. */
+export async function readCatalogTable(
+  client: pg.ClientBase,
+  model: Pick<ModelContract, 'schema' | 'table'>,
+): Promise<CatalogTable | null> {
+  const { rows } = await client.query<{
+    oid: string
+    kind: string
+    persistence: string
+    identity: string
+    row_security: boolean
+    can_select: boolean
+    is_owner: boolean
+    primary_key: string[]
+    identity_columns: string[]
+  }>(READ_TABLE, [model.schema, model.table])
+  const [row] = rows
+  if (row === undefined) return null
+  const columns = await client.query<{
+    name: string
+    type_oid: string
+    is_generated: boolean
+    list: boolean
+    type: string
+    type_name: string
+    is_enum: boolean
+  }>(READ_COLUMNS, [row.oid])
+  return {
+    oid: Number(row.oid),
+    kind: row.kind,
+    isPermanent: row.persistence === 'p',
+    replicaIdentity: IDENTITIES[row.identity] ?? 'nothing',
+    columns: columns.rows.map((column) => ({
+      name: column.name,
+      type: column.type,
+      typeName: column.type_name,
+      isEnum: column.is_enum,
+      list: column.list,
+      typeOid: Number(column.type_oid),
+      isGenerated: column.is_generated,
+    })),
+    primaryKey: row.primary_key,
+    identity: row.identity_columns,
+    hasRowSecurity: row.row_security,
+    canSelect: row.can_select,
+    isOwner: row.is_owner,
+  }
+}

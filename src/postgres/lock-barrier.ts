@@ -1,0 +1,37 @@
+import { sleep } from '../core/backoff.ts'
+import type { ControlSession } from './control-session.ts'
+
+const POLL_MS = 20
+
+/**
+ * Waits until every transaction that is writing one of the tables at this moment has ended and is visible.
+ *
+ * Locks are let go only after a commit is visible, so afterwards no commit that came before this call is invisible any
+ * more. A slot that existed before us may have streamed, and been confirmed past, a commit that is not visible yet;
+ * without this wait it would be neither in the stream nor in a chunk.
+ * Rights: none. `onWait` is told what it waits for, about once a second.
+ */
+export async function awaitWriters(
+  control: ControlSession,
+  oids: readonly number[],
+  signal: AbortSignal,
+  onWait: (holders: number) => void,
+): Promise<void> {
+  const holders = async (): Promise<Set<string>> => {
+    const rows = await control.query(
+      `SELECT DISTINCT virtualtransaction FROM pg_catalog.pg_locks
+       WHERE locktype = 'relation' AND granted AND relation = ANY ($1::oid[])
+         AND database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())
+         AND mode IN ('RowExclusiveLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')`,
+      [oids],
+    )
+    return new Set(rows.map(([holder]) => holder ?? ''))
+  }
+  let waiting = await holders()
+  for (let turn = 0; waiting.size > 0; turn += 1) {
+    if (turn % 50 === 1) onWait(waiting.size)
+    await sleep(POLL_MS, signal)
+    const now = await holders()
+    waiting = new Set([...waiting].filter((holder) => now.has(holder)))
+  }
+}

@@ -1,0 +1,215 @@
+import { DbsyncError } from '../core/errors.ts'
+import { lsn, maxLsn, ZERO_LSN, type Lsn } from '../core/lsn.ts'
+import type { ConnectionOptions } from '../postgres/connect.ts'
+import { RawSession } from '../postgres/raw-session.ts'
+import type { ServerErrorFields } from '../postgres/server-error.ts'
+
+/** Receives the stream, synchronously and in order. */
+export interface StreamReceiver {
+  /** A WAL data frame where it lies; `frame` is the position of its CopyData tag. */
+  onFrame(buffer: Buffer, frame: number, end: number): void
+  /** A chunk of the socket is used up: the moment to tell readers what is new. */
+  onChunkEnd(): void
+  /** The server has sent everything before this position. */
+  onKeepalive(walEnd: Lsn): void
+}
+
+/** Microseconds from the Unix epoch to Postgres' own, 2000-01-01 UTC. */
+const POSTGRES_EPOCH_US = 946_684_800_000_000n
+const MAX_REPLIES_PER_SECOND = 10
+/** How often a status update goes out at least; 34 bytes a second cost nothing and keep restarts short. */
+const MAX_STATUS_MS = 1_000
+/** After so much silence the server is asked to say something. */
+const ASK_AFTER_MS = 5_000
+
+/**
+ * The walsender's other side: starts the stream, keeps it alive, confirms.
+ *
+ * Only what was given to {@link confirm} is ever confirmed, whatever was received; status updates go out
+ * on a timer of their own, also while reading is paused; at most ten replies a second answer keepalives (a server
+ * that shuts down asks thousands of times a second).
+ * Source: PostgreSQL manual, "Streaming Replication Protocol".
+ */
+export class ReplicationSession {
+  /** Settles when the stream is over: null after `close`, else with the reason. */
+  readonly closed: Promise<DbsyncError | null>
+
+  readonly #raw: RawSession
+  #confirmed: Lsn = ZERO_LSN
+  #received: Lsn = ZERO_LSN
+  #timer: NodeJS.Timeout | null = null
+  #replyCount = 0
+  #replySecond = 0
+  #silenceLimitMs = 60_000
+
+  private constructor(raw: RawSession) {
+    this.#raw = raw
+    this.closed = raw.closed.finally(() => {
+      if (this.#timer !== null) clearInterval(this.#timer)
+    })
+  }
+
+  /** Opens the walsender session. Throws: as `RawSession.connect`. */
+  static async connect(options: ConnectionOptions): Promise<ReplicationSession> {
+    return new ReplicationSession(await RawSession.connect(options, 'replication', true))
+  }
+
+  get backendPid(): number {
+    return this.#raw.backendPid
+  }
+
+  /** The end of the last WAL data received. */
+  get received(): Lsn {
+    return this.#received
+  }
+
+  get confirmed(): Lsn {
+    return this.#confirmed
+  }
+
+  get isPaused(): boolean {
+    return this.#raw.isPaused
+  }
+
+  /** A statement of the replication protocol or of SQL, before the stream starts. */
+  async query(sql: string): Promise<readonly (readonly (string | null)[])[]> {
+    return (await this.#raw.query(sql)).at(-1)?.rows ?? []
+  }
+
+  /**
+   * Starts the stream from wherever the slot stands. The position is left to the server (0/0): one beyond the
+   * server's WAL would be accepted and skip changes silently.
+   */
+  async start(slot: string, publication: string, receiver: StreamReceiver): Promise<void> {
+    const raw = this.#raw
+    const timeout = await this.query(
+      "RESET lock_timeout; SELECT setting::int FROM pg_settings WHERE name = 'wal_sender_timeout'",
+    )
+    const timeoutMs = Number(timeout[0]?.[0] ?? 60_000)
+    const statusMs = timeoutMs === 0 ? MAX_STATUS_MS : Math.min(MAX_STATUS_MS, Math.max(250, timeoutMs / 3))
+    this.#silenceLimitMs = Math.max(timeoutMs * 2, 30_000)
+    raw.onCopyData = (buffer, frame, start, end) => this.#read(receiver, buffer, frame, start, end)
+    raw.onChunkEnd = () => receiver.onChunkEnd()
+    raw.onNotice = (notice) => this.#readNotice(notice)
+    raw.onCopyDone = () =>
+      raw.destroy(
+        new DbsyncError(
+          'POSTGRES.CONNECTION_LOST',
+          'The server ended the stream; it is probably shutting down.',
+        ),
+      )
+    await raw.startCopyBoth(
+      `START_REPLICATION SLOT ${slot} LOGICAL 0/0 (proto_version '1', messages 'true', ` +
+        `publication_names ${publicationNames(publication)})`,
+    )
+    this.#timer = setInterval(() => this.#tick(), statusMs)
+  }
+
+  /** Allows the server to discard WAL before `position`. Never moves back; sent with the next status update. */
+  confirm(position: Lsn): void {
+    this.#confirmed = maxLsn(this.#confirmed, position)
+  }
+
+  /** Sends a status update now; with `wantReply` the server answers with a keepalive. */
+  sendStatus(wantReply = false): void {
+    const status = Buffer.alloc(34)
+    status[0] = 0x72
+    status.writeBigUInt64BE(maxLsn(this.#received, this.#confirmed), 1)
+    status.writeBigUInt64BE(this.#confirmed, 9)
+    status.writeBigUInt64BE(this.#confirmed, 17)
+    status.writeBigInt64BE(BigInt(Date.now()) * 1000n - POSTGRES_EPOCH_US, 25)
+    status[33] = wantReply ? 1 : 0
+    this.#raw.sendCopyData(status)
+  }
+
+  pause(): void {
+    this.#raw.pause()
+  }
+
+  resume(): void {
+    this.#raw.resume()
+  }
+
+  /** Cuts the stream at once, with the reason that `closed` will report. */
+  destroy(reason: DbsyncError): void {
+    this.#raw.destroy(reason)
+  }
+
+  /** Confirms what is left to confirm, ends the stream and waits until the server has let go of the slot. */
+  async close(): Promise<void> {
+    if (this.#timer !== null) {
+      clearInterval(this.#timer)
+      if (this.#confirmed > ZERO_LSN) this.sendStatus()
+    }
+    await this.#raw.close()
+  }
+
+  #read(receiver: StreamReceiver, buffer: Buffer, frame: number, start: number, end: number): void {
+    const tag = buffer[start]
+    try {
+      if (tag === 0x77) {
+        receiver.onFrame(buffer, frame, end)
+      } else if (tag === 0x6b) {
+        const walEnd = lsn(buffer.readBigUInt64BE(start + 1))
+        this.#received = maxLsn(this.#received, walEnd)
+        receiver.onKeepalive(walEnd)
+        if (buffer[start + 17] === 1) this.#reply()
+      }
+    } catch (error) {
+      // Below the stream nothing throws but codes; anything else is a bug and ends the session just as surely.
+      this.#raw.destroy(
+        error instanceof DbsyncError
+          ? error
+          : new DbsyncError('INTERNAL.INVARIANT', `bug in DBSync: ${String(error)}`, { cause: error }),
+      )
+    }
+  }
+
+  /** Notes how far the stream has come; called with each transaction's end. */
+  noteReceived(position: Lsn): void {
+    this.#received = maxLsn(this.#received, position)
+  }
+
+  #reply(): void {
+    const second = Math.floor(performance.now() / 1000)
+    if (second !== this.#replySecond) {
+      this.#replySecond = second
+      this.#replyCount = 0
+    }
+    this.#replyCount += 1
+    if (this.#replyCount <= MAX_REPLIES_PER_SECOND) this.sendStatus()
+  }
+
+  #tick(): void {
+    const silentMs = performance.now() - this.#raw.lastInboundMs
+    if (!this.#raw.isPaused && silentMs > this.#silenceLimitMs) {
+      this.#raw.destroy(
+        new DbsyncError(
+          'POSTGRES.CONNECTION_LOST',
+          `The server was silent for ${Math.round(silentMs / 1000)} s.`,
+        ),
+      )
+      return
+    }
+    this.sendStatus(silentMs > ASK_AFTER_MS)
+  }
+
+  #readNotice(notice: ServerErrorFields): void {
+    // From version 18 on a publication that is gone is a warning, and its changes are skipped.
+    if (notice.sqlState !== '55000') return
+    this.#raw.destroy(
+      new DbsyncError(
+        'PUBLICATION.MISSING',
+        'The server reports that the publication does not exist at this point of the WAL, so changes were skipped. ' +
+          'DBSync creates it again and reads the tables anew.',
+        { details: { sqlState: notice.sqlState } },
+      ),
+    )
+  }
+}
+
+/** The publication's name as START_REPLICATION reads it: an identifier list inside a literal. */
+function publicationNames(publication: string): string {
+  const identifier = `"${publication.replaceAll('"', '""')}"`
+  return `'${identifier.replaceAll("'", "''")}'`
+}

@@ -1,0 +1,183 @@
+import { DbsyncError } from '../core/errors.ts'
+import { lsn, type Lsn } from '../core/lsn.ts'
+import { xid, type Xid } from '../core/xid.ts'
+import {
+  CHANGE,
+  COPY_HEADER,
+  WAL_HEADER,
+  type RelationMap,
+  type Span,
+  type Transaction,
+} from './transaction.ts'
+import { readRelation } from './wal-relation.ts'
+
+/** A transactional `pg_logical_emit_message` that came with a transaction. */
+export interface LogicalMessage {
+  readonly prefix: string
+  readonly content: Buffer
+}
+
+/** What the assembler hands on, always in commit order. */
+export interface TransactionReceiver {
+  /** A whole transaction; `messages` are the logical messages in it, in order. */
+  onTransaction(transaction: Transaction, messages: readonly LogicalMessage[]): void
+  /**
+   * A transaction has grown past the limit and has not ended. The receiver may take what is there
+   * (`take()` returns the spans and empties them); the rest comes here again or with the end.
+   */
+  onLargeTransaction(begin: TransactionBegin, take: () => readonly Span[]): void
+}
+
+/** What is known of a transaction before its end. */
+export interface TransactionBegin {
+  readonly xid: Xid
+  readonly commitLsn: Lsn
+  readonly relations: RelationMap
+}
+
+const NO_MESSAGES: readonly LogicalMessage[] = []
+
+/**
+ * Groups the frames of a stream into whole transactions. Pure: no I/O, no clock, no decoding of rows.
+ *
+ * In: WAL data frames in stream order, of protocol version 1 (a transaction arrives whole, after its commit).
+ * Out: transactions in commit order. A transaction cut off by the end of the session was never handed on.
+ * Throws: WAL.MALFORMED, WAL.UNSUPPORTED.
+ * Source: PostgreSQL manual, "Logical Streaming Replication Protocol", "Logical Replication Message Formats".
+ */
+export class TransactionAssembler {
+  readonly #receiver: TransactionReceiver
+  readonly #largeBytes: number
+  #relations: RelationMap = new Map()
+  #isOpen = false
+  #isPartial = false
+  #xid = xid(0)
+  #commitLsn: Lsn = lsn(0n)
+  #before: RelationMap = this.#relations
+  #spans: Span[] = []
+  #last: Span | null = null
+  #bytes = 0
+  #messages: LogicalMessage[] | null = null
+
+  constructor(receiver: TransactionReceiver, largeBytes: number) {
+    this.#receiver = receiver
+    this.#largeBytes = largeBytes
+  }
+
+  /** Whether a transaction has begun and not ended. */
+  get isOpen(): boolean {
+    return this.#isOpen
+  }
+
+  /** Takes one WAL data frame where it lies; `frame` is the position of its CopyData tag. */
+  readFrame(buffer: Buffer, frame: number, end: number): void {
+    const at = frame + COPY_HEADER + WAL_HEADER
+    if (at >= end)
+      throw new DbsyncError('WAL.MALFORMED', 'A WAL frame is shorter than its header; reconnecting.')
+    switch (buffer[at]) {
+      case CHANGE.insert:
+      case CHANGE.update:
+      case CHANGE.delete:
+      case CHANGE.truncate:
+        if (!this.#isOpen) throw outOfOrder('a change')
+        this.#keep(buffer, frame, end)
+        return
+      case 0x42: // B
+        this.#begin(buffer, at + 1)
+        return
+      case 0x43: // C
+        this.#commit(buffer, at + 1)
+        return
+      case 0x52: {
+        // R
+        const relation = readRelation(buffer, at + 1, end)
+        this.#relations = new Map(this.#relations).set(relation.oid, relation)
+        if (this.#isOpen) this.#keep(buffer, frame, end)
+        return
+      }
+      case 0x4d: // M
+        this.#message(buffer, at + 1)
+        return
+      case 0x59: // Y, a type's name
+      case 0x4f: // O, the transaction's origin
+        return
+      default:
+        throw new DbsyncError(
+          'WAL.UNSUPPORTED',
+          `The stream carries a message of type "${String.fromCharCode(buffer[at] ?? 0)}" that this version of ` +
+            'DBSync does not read. Update DBSync, or report it with the version of your server.',
+        )
+    }
+  }
+
+  #begin(buffer: Buffer, at: number): void {
+    if (this.#isOpen) throw outOfOrder('a begin')
+    this.#isOpen = true
+    this.#commitLsn = lsn(buffer.readBigUInt64BE(at))
+    this.#xid = xid(buffer.readUInt32BE(at + 16))
+    this.#before = this.#relations
+  }
+
+  #keep(buffer: Buffer, frame: number, end: number): void {
+    const last = this.#last
+    if (last !== null && last.buffer === buffer) last.to = end
+    else {
+      this.#last = { buffer, from: frame, to: end }
+      this.#spans.push(this.#last)
+    }
+    this.#bytes += end - frame
+    if (this.#bytes > this.#largeBytes) this.#offerLarge()
+  }
+
+  #offerLarge(): void {
+    const begin = { xid: this.#xid, commitLsn: this.#commitLsn, relations: this.#before }
+    this.#receiver.onLargeTransaction(begin, () => {
+      const spans = this.#spans
+      this.#spans = []
+      this.#last = null
+      this.#bytes = 0
+      this.#before = this.#relations
+      this.#isPartial = true
+      return spans
+    })
+  }
+
+  #commit(buffer: Buffer, at: number): void {
+    if (!this.#isOpen) throw outOfOrder('a commit')
+    const transaction: Transaction = {
+      xid: this.#xid,
+      commitLsn: this.#commitLsn,
+      endLsn: lsn(buffer.readBigUInt64BE(at + 9)),
+      commitTimeUs: buffer.readBigInt64BE(at + 17),
+      relations: this.#before,
+      spans: this.#spans,
+      bytes: this.#bytes,
+      isPartial: this.#isPartial,
+    }
+    const messages = this.#messages ?? NO_MESSAGES
+    this.#isOpen = false
+    this.#isPartial = false
+    this.#spans = []
+    this.#last = null
+    this.#bytes = 0
+    this.#messages = null
+    this.#receiver.onTransaction(transaction, messages)
+  }
+
+  #message(buffer: Buffer, at: number): void {
+    const isTransactional = (buffer[at] ?? 0) === 1
+    // One outside a transaction has no place in commit order; nobody here writes such.
+    if (!isTransactional || !this.#isOpen) return
+    const stop = buffer.indexOf(0, at + 9)
+    const length = buffer.readInt32BE(stop + 1)
+    this.#messages ??= []
+    this.#messages.push({
+      prefix: buffer.toString('utf8', at + 9, stop),
+      content: buffer.subarray(stop + 5, stop + 5 + length),
+    })
+  }
+}
+
+function outOfOrder(what: string): DbsyncError {
+  return new DbsyncError('WAL.MALFORMED', `The stream has ${what} where none can be; reconnecting.`)
+}
