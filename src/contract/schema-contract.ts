@@ -83,10 +83,15 @@ export interface DecimalLike {
 /** Makes a decimal from its text. The generated code passes Prisma's own class. */
 export type DecimalConstructor = new (text: string) => DecimalLike
 
-/** The generated `schema`: the contract and the Decimal class of the Prisma Client beside it. */
-export interface Schema {
+/**
+ * The generated `schema`: the contract and the Decimal class of the Prisma Client beside it. Its type
+ * parameter carries the handlers that fit its models.
+ */
+export interface Schema<Handlers = unknown> {
   readonly contract: SchemaContract
   readonly Decimal: DecimalConstructor
+  /** Types only; never present at run time. */
+  readonly $types?: { readonly handlers: Handlers }
 }
 
 /**

@@ -1,0 +1,201 @@
+import { sealContract } from '../src/contract/hash-contract.ts'
+import type {
+  ColumnContract,
+  EnumContract,
+  ModelContract,
+  RelationContract,
+  SchemaContract,
+} from '../src/contract/schema-contract.ts'
+import type { Datamodel, DatamodelEnum, DatamodelField, DatamodelModel } from './datamodel.ts'
+import { isScalar, nativeTypeName } from './native-type.ts'
+import type { GeneratorOptions } from './options.ts'
+import { quoteIdentifier } from './quote-identifier.ts'
+import type { Report } from './report.ts'
+import type { SchemaText } from './schema-text.ts'
+
+/** A contract and the `///` comments of its parts, by `Model`, `Model.field`, `Enum`, `Enum.VALUE`. */
+export interface DocumentedContract {
+  readonly contract: SchemaContract
+  readonly docs: ReadonlyMap<string, string>
+}
+
+/** Everything one model needs to be read. */
+interface Context {
+  readonly datamodel: Datamodel
+  readonly text: SchemaText
+  readonly options: GeneratorOptions
+  readonly report: Report
+}
+
+/**
+ * Turns Prisma's data model into the contract. Only this file knows Prisma's data model.
+ *
+ * Order: models and enums by name, so that splitting a schema into files changes nothing; columns and
+ *   relations as in the schema.
+ * Problems and notes go to the report; a model with a problem is left out, which is why the caller must
+ *   not go on while there is one.
+ */
+export function fromDmmf(
+  datamodel: Datamodel,
+  text: SchemaText,
+  options: GeneratorOptions,
+  report: Report,
+): DocumentedContract {
+  const context = { datamodel, text, options, report }
+  const tables = datamodel.models.filter((model) => !text.views.has(model.name)).toSorted(byName)
+  for (const name of [...text.views].toSorted()) {
+    report.notes.push(`${name} is a view: views are not in the WAL, so it has no events and no handle.`)
+  }
+  noteJoinTables(tables, report)
+  const enums = datamodel.enums.toSorted(byName)
+  return {
+    contract: sealContract({
+      version: 1,
+      enums: enums.map(toEnum),
+      models: tables.flatMap((model) => toModel(model, context) ?? []),
+    }),
+    docs: collectDocs(tables, enums),
+  }
+}
+
+function toModel(model: DatamodelModel, context: Context): ModelContract | undefined {
+  const { report, options, text } = context
+  const problems = report.problems.length
+  const columns = model.fields
+    .filter((field) => field.kind !== 'object')
+    .flatMap((field) => toColumn(model, field, context) ?? [])
+  const key = keyOf(model, columns, report)
+  if (report.problems.length > problems || key === undefined) return undefined
+  return {
+    model: model.name,
+    schema: model.schema ?? options.defaultSchema,
+    table: model.dbName ?? model.name,
+    columns,
+    key: key.fields,
+    keyIsPrimary: key.isPrimary,
+    relations: model.fields.flatMap((field) => toRelation(field, text) ?? []),
+  }
+}
+
+function toColumn(
+  model: DatamodelModel,
+  field: DatamodelField,
+  { datamodel, text, options, report }: Context,
+): ColumnContract | undefined {
+  const names = { field: field.name, column: field.dbName ?? field.name }
+  const shape = { list: field.isList, nullable: !field.isRequired && !field.isList }
+  if (field.kind === 'enum') {
+    const declared = datamodel.enums.find((item) => item.name === field.type)
+    const pgName = quoteIdentifier(declared?.dbName ?? field.type)
+    const schema = text.enumSchemas.get(field.type) ?? options.defaultSchema
+    // As format_type prints it under the default search_path.
+    const pgType = schema === 'public' ? pgName : `${quoteIdentifier(schema)}.${pgName}`
+    return { ...names, type: 'Enum', enum: field.type, pgType, ...shape }
+  }
+  const pgType = isScalar(field.type) ? nativeTypeName(field.type, field.nativeType) : undefined
+  if (!isScalar(field.type) || pgType === undefined) {
+    report.problems.push({
+      code: 'GENERATOR.UNSUPPORTED_SCHEMA',
+      where: `${model.name}.${field.name}`,
+      found: `the type ${field.type}${field.nativeType ? ` @db.${field.nativeType[0]}` : ''} is not known`,
+      fix: 'Use another type, or hide the field from Prisma with Unsupported("…") or @ignore.',
+    })
+    return undefined
+  }
+  return { ...names, type: field.type, pgType, ...shape }
+}
+
+function toRelation(field: DatamodelField, text: SchemaText): RelationContract | undefined {
+  const fields = field.relationFromFields ?? []
+  if (field.kind !== 'object' || fields.length === 0 || text.views.has(field.type)) return undefined
+  return { field: field.name, model: field.type, fields, references: field.relationToFields ?? [] }
+}
+
+function toEnum({ name, dbName, values }: DatamodelEnum): EnumContract {
+  return {
+    name,
+    pgName: dbName ?? name,
+    values: values.map((value) => ({ name: value.name, label: value.dbName ?? value.name })),
+  }
+}
+
+/** The primary key; else the first unique whose columns are never null, single columns before composites. */
+function keyOf(
+  model: DatamodelModel,
+  columns: readonly ColumnContract[],
+  report: Report,
+): { readonly fields: readonly string[]; readonly isPrimary: boolean } | undefined {
+  const problem = (found: string, fix: string): undefined => {
+    report.problems.push({ code: 'GENERATOR.UNSUPPORTED_SCHEMA', where: model.name, found, fix })
+  }
+  const usable = (fields: readonly string[]): boolean =>
+    fields.every((name) => {
+      const column = columns.find((item) => item.field === name)
+      return column !== undefined && !column.nullable && !column.list
+    })
+  const single = (test: (field: DatamodelField) => boolean): readonly string[][] =>
+    model.fields.filter(test).map((field) => [field.name])
+  const primary = model.primaryKey?.fields ?? single((field) => field.isId)[0]
+  if (primary !== undefined) {
+    if (usable(primary)) return { fields: primary, isPrimary: true }
+    return problem(
+      `its key (${primary.join(', ')}) has a column that Prisma does not show or that is a list`,
+      'Give it an @id over columns that Prisma Client can read.',
+    )
+  }
+  const unique = [...single((field) => field.isUnique), ...model.uniqueFields].find(usable)
+  if (unique === undefined) {
+    return problem(
+      'it has no @id and no @unique over required fields, so its rows cannot be told apart',
+      'Add an @id, or @@id([…]), or mark a required field @unique. Or hide the model with @@ignore.',
+    )
+  }
+  report.notes.push(
+    `${model.name} has no @id; its unique (${unique.join(', ')}) serves as its key. Postgres refuses UPDATE and ` +
+      'DELETE on a published table without a replica identity: before the first start, run ' +
+      'ALTER TABLE … REPLICA IDENTITY USING INDEX … with that unique index, or give the model an @id.',
+  )
+  return { fields: unique, isPrimary: false }
+}
+
+/** A relation whose two ends are both lists has a hidden table behind it. */
+function noteJoinTables(models: readonly DatamodelModel[], report: Report): void {
+  const ends = new Map<string, string[]>()
+  for (const model of models) {
+    for (const field of model.fields) {
+      if (field.kind !== 'object' || !field.isList) continue
+      const relation = [field.relationName, ...[model.name, field.type].toSorted()].join(' ')
+      ends.set(relation, [...(ends.get(relation) ?? []), `${model.name}.${field.name}`])
+    }
+  }
+  for (const [relation, [from, to]] of ends) {
+    if (to === undefined) continue
+    report.notes.push(
+      `${from} and ${to} are a many-to-many relation with a hidden table, "_${relation.split(' ')[0]}"; its rows have no events ` +
+        'yet. Write the join table as a model to get them.',
+    )
+  }
+}
+
+function collectDocs(
+  models: readonly DatamodelModel[],
+  enums: readonly DatamodelEnum[],
+): Map<string, string> {
+  const docs = new Map<string, string>()
+  const put = (path: string, documentation: string | undefined): void => {
+    if (documentation !== undefined && documentation.trim() !== '') docs.set(path, documentation)
+  }
+  for (const { name, documentation, fields } of models) {
+    put(name, documentation)
+    for (const field of fields) put(`${name}.${field.name}`, field.documentation)
+  }
+  for (const { name, documentation, values } of enums) {
+    put(name, documentation)
+    for (const value of values) put(`${name}.${value.name}`, value.documentation)
+  }
+  return docs
+}
+
+function byName(a: { readonly name: string }, b: { readonly name: string }): number {
+  return a.name < b.name ? -1 : 1
+}

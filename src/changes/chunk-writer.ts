@@ -1,0 +1,46 @@
+import { DbsyncError } from '../core/errors.ts'
+import type { Column } from '../zset/column.ts'
+import type { SourceTable } from '../zset/source-table.ts'
+import { isCopyNull, unescapeCopy } from '../snapshot/copy-rows.ts'
+import { putRow } from './relation-writer.ts'
+
+const TAB = 0x09
+const BACKSLASH = 0x5c
+
+/** Writes the rows of chunks into a table; the columns come in the table's own order. */
+export class ChunkWriter {
+  readonly #table: SourceTable
+  readonly #columns: readonly Column[]
+  #scratch: Buffer = Buffer.allocUnsafe(1024)
+
+  constructor(table: SourceTable) {
+    this.#table = table
+    this.#columns = table.columns
+  }
+
+  /** Writes one row of COPY text, its newline left off. Throws: CHANGES.* from the columns. */
+  write(buffer: Buffer, start: number, end: number): void {
+    const table = this.#table
+    const slot = table.allocate()
+    let at = start
+    for (const column of this.#columns) {
+      if (at > end)
+        throw new DbsyncError('WAL.MALFORMED', 'A row of a chunk has too few columns; reading it again.')
+      let stop = at
+      let isEscaped = false
+      for (; stop < end; stop += 1) {
+        const byte = buffer[stop]
+        if (byte === TAB) break
+        if (byte === BACKSLASH) isEscaped = true
+      }
+      if (!isEscaped) column.read(slot, buffer, at, stop)
+      else if (isCopyNull(buffer, at, stop)) column.setNull(slot)
+      else {
+        if (this.#scratch.length < stop - at) this.#scratch = Buffer.allocUnsafe((stop - at) * 2)
+        column.read(slot, this.#scratch, 0, unescapeCopy(buffer, at, stop, this.#scratch))
+      }
+      at = stop + 1
+    }
+    putRow(table, table.find(slot), slot)
+  }
+}

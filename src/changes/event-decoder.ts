@@ -1,0 +1,183 @@
+import { DbsyncError } from '../core/errors.ts'
+import { widenXid, type Xid8 } from '../core/xid.ts'
+import type { ModelContract, Schema } from '../contract/schema-contract.ts'
+import { codecFor } from '../values/codec-for.ts'
+import type { ValueCodec } from '../values/value-codec.ts'
+import { CHANGE, walkChanges, type Transaction } from '../wal/transaction.ts'
+import type { WalRelation } from '../wal/wal-relation.ts'
+import type { AnyChange, TransactionInfo } from './change.ts'
+import { TUPLE, tupleEnd } from './tuple.ts'
+
+/** A row as an event carries it, by field name. */
+type EventRow = Record<string, unknown>
+
+/** Reads the tuples of one relation as rows with public values. */
+class RowDecoder {
+  readonly model: ModelContract
+  /** Per wire column: the field and its codec, or null for a column that the contract does not have. */
+  readonly #columns: readonly ({ readonly field: string; readonly codec: ValueCodec } | null)[]
+
+  constructor(schema: Schema, model: ModelContract, relation: WalRelation) {
+    this.model = model
+    this.#columns = relation.columns.map(({ name }) => {
+      const column = model.columns.find((candidate) => candidate.column === name)
+      return column === undefined
+        ? null
+        : { field: column.field, codec: codecFor(schema, model.model, column) }
+    })
+  }
+
+  /** The row of a tuple. A value that the WAL left out is absent; in a key tuple so is everything but the key. */
+  row(buffer: Buffer, tuple: number, onlyKey: boolean): EventRow {
+    const row: EventRow = {}
+    const count = buffer.readInt16BE(tuple)
+    let at = tuple + 2
+    for (let index = 0; index < count; index += 1) {
+      const kind = buffer[at]
+      at += 1
+      let text: string | null = null
+      if (kind === TUPLE.text) {
+        const length = buffer.readInt32BE(at)
+        at += 4
+        text = buffer.toString('utf8', at, at + length)
+        at += length
+      }
+      const column = this.#columns[index]
+      if (column == null || kind === TUPLE.unchanged) continue
+      if (onlyKey && !this.model.key.includes(column.field)) continue
+      setField(row, column.field, text === null ? nullOf(column.codec) : column.codec.publicFromText(text))
+    }
+    return row
+  }
+
+  keyOf(row: EventRow): EventRow {
+    const key: EventRow = {}
+    for (const field of this.model.key) setField(key, field, row[field])
+    return key
+  }
+
+  /** Fields whose wire bytes differ between two whole tuples, in the model's order. */
+  changed(buffer: Buffer, oldTuple: number, newTuple: number): readonly string[] {
+    const olds = this.#raw(buffer, oldTuple)
+    const news = this.#raw(buffer, newTuple)
+    const fields = new Set<string>()
+    this.#columns.forEach((column, index) => {
+      const next = news[index]
+      // Left out: the update did not touch it.
+      if (column !== null && next !== undefined && next !== olds[index]) fields.add(column.field)
+    })
+    return this.model.columns.map((column) => column.field).filter((field) => fields.has(field))
+  }
+
+  #raw(buffer: Buffer, tuple: number): (string | null | undefined)[] {
+    const values: (string | null | undefined)[] = []
+    const count = buffer.readInt16BE(tuple)
+    let at = tuple + 2
+    for (let index = 0; index < count; index += 1) {
+      const kind = buffer[at]
+      at += 1
+      if (kind === TUPLE.text) {
+        const length = buffer.readInt32BE(at)
+        at += 4
+        values.push(buffer.toString('latin1', at, at + length))
+        at += length
+      } else values.push(kind === TUPLE.unchanged ? undefined : null)
+    }
+    return values
+  }
+}
+
+/** Turns transactions into typed change events, for the models that somebody handles. */
+export class EventDecoder {
+  readonly #schema: Schema
+  readonly #models: ReadonlyMap<number, ModelContract>
+  readonly #decoders = new Map<WalRelation, RowDecoder | null>()
+  readonly #reference: () => Xid8
+
+  /** `models` by relation oid; `reference` is a 64-bit transaction id of about now, to widen the stream's by. */
+  constructor(schema: Schema, models: ReadonlyMap<number, ModelContract>, reference: () => Xid8) {
+    this.#schema = schema
+    this.#models = models
+    this.#reference = reference
+  }
+
+  /**
+   * The changes of one transaction in order. Throws: CHANGES.UNDECODABLE_VALUE, CHANGES.UNKNOWN_ENUM_LABEL.
+   */
+  changes(transaction: Transaction): readonly AnyChange[] {
+    const changes: AnyChange[] = []
+    const xid = widenXid(transaction.xid, this.#reference())
+    const commitTime = new Date(Number(transaction.commitTimeUs / 1000n) + POSTGRES_EPOCH_MS)
+    let seq = -1
+    walkChanges(transaction.spans, transaction.relations, (tag, relation, buffer, start) => {
+      seq += 1
+      const decoder = this.#decoderOf(relation)
+      if (decoder === null) return
+      const tx: TransactionInfo = Object.freeze({ xid, lsn: transaction.endLsn, commitTime, seq })
+      changes.push(Object.freeze(decodeChange(decoder, tag, buffer, start, tx)))
+    })
+    return changes
+  }
+
+  #decoderOf(relation: WalRelation): RowDecoder | null {
+    const known = this.#decoders.get(relation)
+    if (known !== undefined) return known
+    const model = this.#models.get(relation.oid)
+    const decoder = model === undefined ? null : new RowDecoder(this.#schema, model, relation)
+    this.#decoders.set(relation, decoder)
+    return decoder
+  }
+}
+
+/** Milliseconds from the Unix epoch to Postgres' own. */
+const POSTGRES_EPOCH_MS = 946_684_800_000
+
+function decodeChange(
+  decoder: RowDecoder,
+  tag: number,
+  buffer: Buffer,
+  start: number,
+  tx: TransactionInfo,
+): AnyChange {
+  const model = decoder.model.model
+  if (tag === CHANGE.truncate) return { model, op: 'truncate', tx }
+  const kind = buffer[start]
+  if (tag === CHANGE.insert) {
+    const after = decoder.row(buffer, start + 1, false)
+    return { model, op: 'insert', key: decoder.keyOf(after), after, tx }
+  }
+  if (tag === CHANGE.delete) {
+    const before = decoder.row(buffer, start + 1, kind === TUPLE.key)
+    return { model, op: 'delete', key: decoder.keyOf(before), before, tx }
+  }
+  if (tag !== CHANGE.update) throw new DbsyncError('INTERNAL.INVARIANT', 'a change of unknown kind')
+  if (kind === TUPLE.new) {
+    const after = decoder.row(buffer, start + 1, false)
+    return {
+      model,
+      op: 'update',
+      key: decoder.keyOf(after),
+      before: undefined,
+      after,
+      changed: undefined,
+      tx,
+    }
+  }
+  const newTuple = tupleEnd(buffer, start + 1) + 1
+  const isFull = kind === TUPLE.old
+  const before = decoder.row(buffer, start + 1, !isFull)
+  const sent = decoder.row(buffer, newTuple, false)
+  // With the whole old row at hand nothing is missing; otherwise the old key stands in for a key left out.
+  const after = { ...before, ...sent }
+  const changed = isFull ? decoder.changed(buffer, start + 1, newTuple) : undefined
+  return { model, op: 'update', key: decoder.keyOf(after), before, after, changed, tx }
+}
+
+function nullOf(codec: ValueCodec): unknown {
+  return codec.column.list ? [] : null
+}
+
+/** Defines rather than assigns: a field may be named `__proto__`. */
+function setField(row: EventRow, field: string, value: unknown): void {
+  Object.defineProperty(row, field, { value, enumerable: true, configurable: true, writable: true })
+}

@@ -1,0 +1,36 @@
+import { checkOptions, type SyncOptions, type ViewSet } from './options.ts'
+import { SyncEngine } from './sync-engine.ts'
+import type { Sync } from './sync.ts'
+
+/**
+ * Makes a sync. Nothing happens before `start`.
+ *
+ * The library reads no environment, installs no process handlers and writes to no console: what there is to
+ * say comes through `onEvent`, `status` and errors.
+ *
+ * Throws: CONFIG.INVALID_OPTIONS, CONFIG.DUPLICATE_VIEW, CONFIG.UNKNOWN_HANDLER.
+ *
+ * @example
+ * ```ts
+ * import { avg, createSync, defineView, eq } from 'prisma-dbsync'
+ * import { Restaurant, schema, Visit } from './generated/dbsync/index.ts'
+ *
+ * const restaurantRating = defineView('restaurant_rating', (q) =>
+ *   q.from({ r: Restaurant })
+ *     .leftJoin({ v: Visit }, ({ r, v }) => eq(v.restaurantId, r.id))
+ *     .groupBy(({ r }) => [r.id])
+ *     .select(({ r, v }) => ({ id: r.id, rating: avg(v.visitRating) })))
+ *
+ * export async function rating(url: string, restaurant: string): Promise<number | null> {
+ *   await using sync = createSync({ schema, connection: url, views: { restaurantRating } })
+ *   await sync.start()
+ *   return sync.views.restaurantRating.get(restaurant)?.rating ?? null
+ * }
+ * ```
+ */
+export function createSync<const Views extends ViewSet = Record<never, never>, Handlers = unknown>(
+  options: SyncOptions<Views, Handlers>,
+): Sync<Views> {
+  // The engine makes one view for each definition; only the types know which.
+  return new SyncEngine(checkOptions(options)) as unknown as Sync<Views>
+}

@@ -1,0 +1,254 @@
+import { maxLsn, minLsn, ZERO_LSN, type Lsn } from '../core/lsn.ts'
+import type { StreamReceiver } from '../replication/replication-session.ts'
+import { WATERMARK_PREFIX } from '../snapshot/chunk-query.ts'
+import { Unsettled } from '../snapshot/unsettled.ts'
+import type { Snapshot } from '../snapshot/visibility.ts'
+import {
+  TransactionAssembler,
+  type LogicalMessage,
+  type TransactionBegin,
+  type TransactionReceiver,
+} from '../wal/transaction-assembler.ts'
+import type { RelationMap, Span, Transaction } from '../wal/transaction.ts'
+import type { HandlerQueue } from './handler-queue.ts'
+import type { Replica } from './replica.ts'
+
+/** What the pipeline tells of the way it goes. */
+export interface PipelineHost {
+  /** A commit (or several, where nobody asked for each) has changed the views. */
+  onStep(replica: Replica): void
+  /** So much of the stream may be discarded by the server. */
+  onConfirm(position: Lsn): void
+  /** Many delivered transactions wait for a snapshot that shows them. */
+  onProbeWanted(): void
+  /** The stream must wait: handlers are behind. */
+  onPause(): void
+}
+
+/** From this size on a transaction is applied while it arrives. */
+const LARGE_TRANSACTION_BYTES = 4 * 1024 * 1024
+const PROBE_BYTES = 16 * 1024 * 1024
+const PAUSE_BYTES = 32 * 1024 * 1024
+const MAX_EARLY_WATERMARKS = 64
+
+/**
+ * The straight line: frames of the stream in, views that are exact at a position out. Synchronous: a chunk of the
+ * socket is used up before anything else happens, so whatever is read in one synchronous block is one LSN.
+ */
+export class Pipeline implements StreamReceiver, TransactionReceiver {
+  readonly unsettled = new Unsettled()
+  readonly #host: PipelineHost
+  readonly #handlers: HandlerQueue | null
+  #replica: Replica | null = null
+  #assembler: TransactionAssembler
+  /** The end of the last transaction that was applied. */
+  #lastEnd: Lsn = ZERO_LSN
+  /** Everything before it has been delivered and applied. */
+  #position: Lsn = ZERO_LSN
+  #lastCommitTimeUs: bigint | null = null
+  #partial: { readonly commitLsn: Lsn; relations: RelationMap } | null = null
+  #isTainted = false
+  #isDirty = false
+  #stepsEachCommit = false
+  #afterPartial: () => void = () => {}
+  #waiters: { readonly target: Lsn; readonly resolve: () => void }[] = []
+  readonly #expected = new Map<string, () => void>()
+  readonly #early = new Set<string>()
+
+  constructor(host: PipelineHost, handlers: HandlerQueue | null) {
+    this.#host = host
+    this.#handlers = handlers
+    this.#assembler = new TransactionAssembler(this, LARGE_TRANSACTION_BYTES)
+  }
+
+  /** Everything before this position is in the replica. */
+  get position(): Lsn {
+    return this.#position
+  }
+
+  /** Commit time of the last transaction applied, in microseconds since 2000-01-01 UTC; null before the first. */
+  get lastCommitTimeUs(): bigint | null {
+    return this.#lastCommitTimeUs
+  }
+
+  /** Whether a transaction is being applied in pieces. */
+  get isMidTransaction(): boolean {
+    return this.#partial !== null
+  }
+
+  /** Whether a transaction was applied in part and its session is gone: the replica is good for nothing. */
+  get isTainted(): boolean {
+    return this.#isTainted
+  }
+
+  /** A new session on the same slot: half a transaction is forgotten, what was applied will be skipped. */
+  beginSession(): void {
+    if (this.#partial !== null) this.#isTainted = true
+    this.#partial = null
+    this.#assembler = new TransactionAssembler(this, LARGE_TRANSACTION_BYTES)
+    this.#early.clear()
+  }
+
+  /** A new slot, whose stream begins at `start`: nothing of the former one is left to be expected. */
+  beginStream(start: Lsn): void {
+    this.beginSession()
+    this.#isTainted = false
+    this.unsettled.clear()
+    this.#expected.clear()
+    this.#lastEnd = start
+    this.#position = maxLsn(this.#position, start)
+  }
+
+  /** From now on changes go to this replica. */
+  feed(replica: Replica | null): void {
+    this.#replica = replica
+  }
+
+  /** Whether every commit is a step of its own, because somebody wants to see each. */
+  stepEachCommit(enabled: boolean): void {
+    this.#stepsEachCommit = enabled
+  }
+
+  /** Called when a transaction that was applied in pieces has ended. */
+  onPartialEnd(listener: () => void): void {
+    this.#afterPartial = listener
+  }
+
+  /** Calls back when the stream delivers this watermark, or now if it did already. */
+  expectWatermark(watermark: string, seen: () => void): void {
+    if (this.#early.delete(watermark)) seen()
+    else this.#expected.set(watermark, seen)
+  }
+
+  /** Resolves once everything before `target` is in the replica. */
+  waitFor(target: Lsn): Promise<void> {
+    if (this.#position >= target) return Promise.resolve()
+    return new Promise((resolve) => {
+      this.#waiters.push({ target, resolve })
+    })
+  }
+
+  /** A chunk was merged; if that was not on the stream's turn, the step comes right after. */
+  noteMerged(): void {
+    this.#isDirty = true
+    queueMicrotask(() => {
+      if (this.#isDirty && this.#partial === null) this.#step()
+    })
+  }
+
+  /** Lets go of the delivered transactions that a snapshot shows. */
+  settle(snapshot: Snapshot): void {
+    this.unsettled.settle(snapshot)
+    this.#confirm()
+  }
+
+  onFrame(buffer: Buffer, frame: number, end: number): void {
+    this.#assembler.readFrame(buffer, frame, end)
+  }
+
+  onTransaction(transaction: Transaction, messages: readonly LogicalMessage[]): void {
+    const isRepeated = transaction.endLsn <= this.#lastEnd
+    if (!isRepeated) this.#apply(transaction)
+    for (const { prefix, content } of messages) {
+      if (prefix === WATERMARK_PREFIX) this.#seeWatermark(content.toString('utf8'))
+    }
+    if (this.#isDirty && this.#stepsEachCommit) this.#step()
+  }
+
+  onLargeTransaction(begin: TransactionBegin, take: () => readonly Span[]): void {
+    if (begin.commitLsn < this.#lastEnd) {
+      take()
+      return
+    }
+    // Handlers get a transaction whole; so its bytes are kept until they have had it.
+    if (this.#handlers !== null || this.#replica === null) return
+    if (this.#partial === null) {
+      if (this.#isDirty) this.#step()
+      for (const name of this.#replica.compiled.views.keys()) this.#replica.retain(name, true)
+      this.#partial = { commitLsn: begin.commitLsn, relations: begin.relations }
+    }
+    this.#replica.applier.apply(take(), begin.relations)
+  }
+
+  onKeepalive(walEnd: Lsn): void {
+    if (this.#assembler.isOpen) return
+    this.#advance(walEnd)
+    this.#confirm()
+  }
+
+  onChunkEnd(): void {
+    if (this.#partial !== null) return
+    if (this.#isDirty) this.#step()
+    this.#resolveWaiters()
+    this.#confirm()
+    if (this.unsettled.bytes > PROBE_BYTES) this.#host.onProbeWanted()
+    if (this.#handlers !== null && this.#handlers.bytes > PAUSE_BYTES) this.#host.onPause()
+  }
+
+  /** Confirms what may be confirmed; also called when handlers have come further. */
+  #confirm(): void {
+    const settled = this.unsettled.settledLsn(this.#position)
+    const handlers = this.#handlers
+    this.#host.onConfirm(handlers === null || handlers.isIdle ? settled : minLsn(settled, handlers.handled))
+  }
+
+  /** Handlers have dealt with more. */
+  noteHandled(): void {
+    this.#confirm()
+  }
+
+  #apply(transaction: Transaction): void {
+    const partial = this.#partial
+    const replica = this.#replica
+    if (replica !== null) {
+      const touched = replica.applier.apply(transaction.spans, transaction.relations)
+      if (touched || partial !== null) {
+        this.#isDirty = true
+        this.unsettled.add(partial === null ? transaction : { ...transaction, spans: [], bytes: 0 })
+      }
+    }
+    if (transaction.spans.length > 0) this.#handlers?.push(transaction)
+    this.#lastEnd = transaction.endLsn
+    this.#lastCommitTimeUs = transaction.commitTimeUs
+    this.#advance(transaction.endLsn)
+    if (partial === null) return
+    this.#partial = null
+    this.#step()
+    this.#afterPartial()
+  }
+
+  #step(): void {
+    this.#isDirty = false
+    if (this.#replica !== null) this.#host.onStep(this.#replica)
+  }
+
+  #seeWatermark(watermark: string): void {
+    const seen = this.#expected.get(watermark)
+    if (seen !== undefined) {
+      this.#expected.delete(watermark)
+      seen()
+      return
+    }
+    // Delivered before the chunk itself came over its own connection; or somebody else's.
+    this.#early.add(watermark)
+    if (this.#early.size > MAX_EARLY_WATERMARKS) {
+      const [oldest] = this.#early
+      if (oldest !== undefined) this.#early.delete(oldest)
+    }
+  }
+
+  #advance(position: Lsn): void {
+    this.#position = maxLsn(this.#position, position)
+    if (this.#waiters.length > 0 && this.#partial === null) this.#resolveWaiters()
+  }
+
+  #resolveWaiters(): void {
+    if (this.#waiters.length === 0) return
+    const waiting = this.#waiters
+    this.#waiters = waiting.filter(({ target, resolve }) => {
+      if (target > this.#position) return true
+      resolve()
+      return false
+    })
+  }
+}

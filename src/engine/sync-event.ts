@@ -1,0 +1,39 @@
+import type { DbsyncError } from '../core/errors.ts'
+import type { TableProgress } from './hydration.ts'
+
+/**
+ * Where a sync stands. `hydrating`: tables are being read; `live`: every view is exact; `reconnecting`: the stream is
+ * lost and will be back; views stay readable as they were.
+ */
+export type SyncState =
+  | 'created'
+  | 'connecting'
+  | 'hydrating'
+  | 'live'
+  | 'reconnecting'
+  | 'closing'
+  | 'closed'
+  | 'failed'
+
+/** What a running sync tells `onEvent`. Never holds row values, passwords or connection strings. */
+export type SyncEvent =
+  | { readonly kind: 'state'; readonly state: SyncState }
+  | { readonly kind: 'progress'; readonly tables: readonly TableProgress[] }
+  | {
+      readonly kind: 'reconnecting'
+      readonly error: DbsyncError
+      readonly attempt: number
+      readonly waitMs: number
+    }
+  | { readonly kind: 'waiting'; readonly reason: string }
+  | { readonly kind: 'warning'; readonly code: string; readonly message: string }
+  | { readonly kind: 'view-failed'; readonly view: string; readonly error: DbsyncError }
+  | {
+      readonly kind: 'handler-retry'
+      readonly model: string
+      readonly op: string
+      readonly attempt: number
+      readonly error: unknown
+    }
+  | { readonly kind: 'listener-error'; readonly view: string; readonly error: unknown }
+  | { readonly kind: 'failed'; readonly error: DbsyncError }

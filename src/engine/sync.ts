@@ -1,0 +1,62 @@
+import type { Lsn } from '../core/lsn.ts'
+import type { MemoryView, ViewReadiness } from '../stores/memory-view.ts'
+import type { ViewDefinition, ViewKey, ViewRow } from '../views/define-view.ts'
+import type { TableProgress } from './hydration.ts'
+import type { ViewSet } from './options.ts'
+import type { SyncState } from './sync-event.ts'
+
+/** The views of a sync, by the names given to `createSync`. */
+export type SyncViews<Views extends ViewSet> = {
+  readonly [Name in keyof Views]: Views[Name] extends ViewDefinition
+    ? MemoryView<ViewRow<Views[Name]>, ViewKey<Views[Name]>>
+    : never
+}
+
+/** How a sync stands at one moment. */
+export interface SyncStatus {
+  readonly state: SyncState
+  /** Everything before it is in the views. */
+  readonly position: Lsn
+  /** How far the server is known to have come. */
+  readonly received: Lsn
+  readonly lagBytes: number
+  /** Now minus the commit time of the last transaction applied while there is lag; 0 when caught up. */
+  readonly lagMs: number
+  readonly slot: { readonly name: string; readonly durable: boolean; readonly confirmed: Lsn } | null
+  readonly publication: string
+  readonly tables: readonly TableProgress[]
+  readonly views: readonly {
+    readonly name: string
+    readonly readiness: ViewReadiness
+    readonly rows: number | null
+    readonly lsn: Lsn
+  }[]
+  /** Transactions delivered that no snapshot has shown visible yet. */
+  readonly unsettled: number
+  readonly reconnects: number
+}
+
+/** A running sync: views that follow the database, and handlers that are called with its changes. */
+export interface Sync<Views extends ViewSet = ViewSet> extends AsyncDisposable {
+  /** The views, readable once `start` has resolved. */
+  readonly views: SyncViews<Views>
+  readonly state: SyncState
+  /**
+   * Checks server, role and tables, makes publication and slot, reads the tables while the stream runs, and resolves
+   * once every view is live. Call it once.
+   *
+   * Throws: POSTGRES.*, CONTRACT.*, CHANGES.REPLICA_IDENTITY, PUBLICATION.INCOMPLETE, SLOT.*; then the sync has failed and
+   *   has left nothing running.
+   */
+  start(): Promise<void>
+  /** Resolves when every view is live: at once, or after the reconnect that is under way. Throws: what stopped the sync. */
+  ready(): Promise<void>
+  /**
+   * Resolves once everything that was committed before this call is in the views, and returns the position.
+   * Throws: SYNC.STATE before `start`, SYNC.CLOSED, what stopped the sync.
+   */
+  catchUp(): Promise<Lsn>
+  status(): SyncStatus
+  /** Lets the handler in hand finish, confirms what is done, drops a temporary slot, ends every reader. Safe to call twice. */
+  close(): Promise<void>
+}

@@ -1,0 +1,41 @@
+export type {
+  AnyChange,
+  DeleteChange,
+  HandlerResult,
+  InsertChange,
+  ReadChange,
+  TransactionInfo,
+  TruncateChange,
+  UpdateChange,
+} from './changes/change.ts'
+export { defineSchema } from './contract/define-schema.ts'
+export { defineTable } from './contract/define-table.ts'
+export { hashContract, sealContract } from './contract/hash-contract.ts'
+export { parseContract } from './contract/parse-contract.ts'
+export type {
+  ColumnContract,
+  DecimalConstructor,
+  DecimalLike,
+  EnumContract,
+  ModelContract,
+  RelationContract,
+  ScalarType,
+  Schema,
+  SchemaContract,
+  Table,
+} from './contract/schema-contract.ts'
+export { DbsyncError, ERROR_CODES, isDbsyncError, type ErrorCode, type Recovery } from './core/errors.ts'
+export { formatLsn, parseLsn, type Lsn } from './core/lsn.ts'
+export { createSync } from './engine/create-sync.ts'
+export type { TableProgress } from './engine/hydration.ts'
+export type { SlotOptions, SyncOptions, ViewSet } from './engine/options.ts'
+export type { Sync, SyncStatus, SyncViews } from './engine/sync.ts'
+export type { SyncEvent, SyncState } from './engine/sync-event.ts'
+export type { ConnectionOptions } from './postgres/connect.ts'
+export type { Finding } from './postgres/preflight.ts'
+export type { MemoryView, ViewBatch, ViewChange, ViewReadiness } from './stores/memory-view.ts'
+export { avg, count, max, min, sum } from './views/aggregates.ts'
+export { eq, gt, gte, inArray, isNotNull, isNull, lt, lte, ne } from './views/comparisons.ts'
+export { defineView, type ViewDefinition, type ViewKey, type ViewRow } from './views/define-view.ts'
+export { and, not, or } from './views/logic.ts'
+export type { ViewIr } from './views/view-ir.ts'

@@ -1,0 +1,62 @@
+import type { DecimalConstructor, ScalarType } from '../contract/schema-contract.ts'
+import { DbsyncError } from '../core/errors.ts'
+import { divideNumeric, formatNumeric } from '../values/numeric.ts'
+import type { Summing } from './sum-accumulator.ts'
+
+/** The scalar type of what is added up. */
+export type SummedType = Extract<ScalarType, 'Int' | 'BigInt' | 'Decimal'>
+
+/**
+ * Shows `sum(x)` as Prisma Client would: number for Int, bigint for BigInt, Decimal for Decimal; null for no input.
+ *
+ * Throws: VIEW.OUT_OF_RANGE where the sum of an Int column is no safe integer.
+ */
+export function makeSum(
+  sums: Summing,
+  type: SummedType,
+  Decimal: DecimalConstructor,
+  path: string,
+): (group: number) => unknown {
+  return (group) => {
+    if (sums.count(group) === 0) return null
+    if (type === 'Int') {
+      const safe = sums.safeTotal(group)
+      if (!Number.isNaN(safe)) return safe
+      throw new DbsyncError(
+        'VIEW.OUT_OF_RANGE',
+        `${path}: found a sum past 2^53; need one that a number holds exactly. Make the column a BigInt or a Decimal.`,
+      )
+    }
+    const total = sums.total(group)
+    if (typeof total === 'string') return new Decimal(total)
+    return type === 'BigInt'
+      ? total.total
+      : new Decimal(formatNumeric({ unscaled: total.total, scale: total.scale }))
+  }
+}
+
+/**
+ * Shows `avg(x)`: the quotient with Postgres' own scale and rounding, as Decimal for Decimal, else as the number that
+ * `::float8` makes of it; null for no input.
+ */
+export function makeAverage(
+  sums: Summing,
+  type: SummedType,
+  Decimal: DecimalConstructor,
+): (group: number) => unknown {
+  return (group) => {
+    const count = sums.count(group)
+    if (count === 0) return null
+    if (type !== 'Decimal') {
+      const safe = sums.safeTotal(group)
+      // An exact quotient needs no digits behind the point; NaN falls through.
+      if (safe % count === 0) return safe / count + 0
+    }
+    const total = sums.total(group)
+    const text =
+      typeof total === 'string'
+        ? total
+        : formatNumeric(divideNumeric({ unscaled: total.total, scale: total.scale }, BigInt(count)))
+    return type === 'Decimal' ? new Decimal(text) : Number(text)
+  }
+}

@@ -1,0 +1,302 @@
+import { DbsyncError, isDbsyncError } from '../core/errors.ts'
+import { sameValue } from '../values/same-value.ts'
+import type { GroupPart, GroupStore } from './group-store.ts'
+
+/** A public row of a view: frozen, the select names in their order. */
+export type Row = Readonly<Record<string, unknown>>
+
+/**
+ * A net change of one row between two flushes; `before` and `after` are never equal and never both null.
+ *
+ * `key` is the value of a single-column key, an object of the key's names for a longer one, and null for a view of one
+ * row and for a bag; a bag repeats the change as often as the row was added or taken away.
+ */
+export interface ViewChange {
+  readonly key: unknown
+  readonly before: Row | null
+  readonly after: Row | null
+}
+
+/** How one output of a view is shown. */
+export interface ViewOutput {
+  readonly name: string
+  value(group: number): unknown
+}
+
+/** What a view state is made of. */
+export interface ViewStateParts {
+  readonly name: string
+  readonly groups: GroupStore
+  readonly outputs: readonly ViewOutput[]
+  /** Each name of the key with the part of the group that it shows; null: no key. */
+  readonly key: readonly { readonly name: string; readonly part: GroupPart }[] | null
+  /** One row that is there from the start, whatever the sources hold. */
+  readonly single: boolean
+  /** A group is repeated as often as it has tuples. */
+  readonly bag: boolean
+}
+
+/**
+ * What one view shows: its rows by key, and what changed since the last flush.
+ *
+ * Rows are made when they are read, and the same object is returned while a row does not change. Not retained, a change
+ * shows at once and leaves no trace; retained (`retain(true)`), readers see the state of the last flush and `flush`
+ * returns the net changes.
+ */
+export class ViewState {
+  readonly name: string
+  readonly groups: GroupStore
+  readonly #outputs: readonly ViewOutput[]
+  readonly #key: ViewStateParts['key']
+  readonly #single: boolean
+  readonly #bag: boolean
+  readonly #probe: Int32Array
+  #rows: (Row | undefined)[] = []
+  /** Retained: what each touched group showed at the last flush. */
+  readonly #before = new Map<number, Row | null>()
+  readonly #beforeCounts = new Map<number, number>()
+  #retaining = false
+  #size: number
+  #shownSize: number
+  #failure: DbsyncError | null = null
+  /** How many tuples went through the view so far: the work that its changes cost. */
+  work = 0
+
+  constructor(parts: ViewStateParts) {
+    this.name = parts.name
+    this.groups = parts.groups
+    this.#outputs = parts.outputs
+    this.#key = parts.key
+    this.#single = parts.single
+    this.#bag = parts.bag
+    this.#probe = new Int32Array(Math.max(parts.groups.stride, 1))
+    this.#size = parts.single ? 1 : 0
+    this.#shownSize = this.#size
+  }
+
+  /** Why the view stopped; null while it is maintained. A failed view is detached and every read throws this. */
+  get failure(): DbsyncError | null {
+    return this.#failure
+  }
+
+  /** Names of the key, null for a bag. */
+  get key(): readonly string[] | null {
+    return this.#key === null ? null : this.#key.map(({ name }) => name)
+  }
+
+  /** How many rows readers see. */
+  get size(): number {
+    this.#requireSound()
+    return this.#retaining ? this.#shownSize : this.#size
+  }
+
+  /** Whether there are changes since the last flush; only retained views know. */
+  get pending(): boolean {
+    return this.#before.size > 0
+  }
+
+  /**
+   * The row of a key: the value of a single-column key, or an object with the key's names; without an argument the row
+   * of a view that has one row.
+   *
+   * Throws: VIEW.INVALID_DEFINITION if the view has no key, CONFIG.INVALID_OPTIONS if the key is not of its type,
+   * VIEW.OUT_OF_RANGE if a value does not fit, and the view's failure.
+   */
+  get(key?: unknown): Row | undefined {
+    this.#requireSound()
+    const group = this.#find(key)
+    return group < 0 ? undefined : (this.#shown(group) ?? undefined)
+  }
+
+  /**
+   * All rows that readers see, in no particular order; to be read in one go.
+   *
+   * Throws: VIEW.OUT_OF_RANGE if a value does not fit, and the view's failure.
+   */
+  *rows(): Generator<Row> {
+    this.#requireSound()
+    for (let group = 0; group < this.groups.used; group += 1) {
+      const row = this.#shown(group)
+      if (row === null) continue
+      const copies = this.#bag ? (this.#beforeCounts.get(group) ?? this.groups.counts[group] ?? 0) : 1
+      for (let copy = 0; copy < copies; copy += 1) yield row
+    }
+  }
+
+  /** Starts or ends keeping the state of the last flush. Ending it shows what is pending and forgets the changes. */
+  retain(on: boolean): void {
+    if (on === this.#retaining) return
+    if (!on) this.#settle()
+    this.#retaining = on
+    this.#shownSize = this.#size
+  }
+
+  /**
+   * Shows what is pending and returns its net changes, each row once; nothing for a view that is not retained.
+   *
+   * A value that does not fit its type fails the view.
+   */
+  flush(): readonly ViewChange[] {
+    if (this.#before.size === 0) return []
+    const changes: ViewChange[] = []
+    try {
+      for (const [group, before] of this.#before) this.#collect(group, before, changes)
+    } catch (error) {
+      this.fail(error)
+      return []
+    }
+    this.#settle()
+    return changes
+  }
+
+  /** Bytes of the groups and the cached rows' references. */
+  get byteLength(): number {
+    return this.groups.byteLength + this.#rows.length * 8
+  }
+
+  /** Must be called before anything that the group shows changes. */
+  touch(group: number): void {
+    if (this.#retaining && !this.#before.has(group)) {
+      this.#before.set(group, this.#present(group) ? this.#row(group) : null)
+      if (this.#bag) this.#beforeCounts.set(group, this.groups.counts[group] ?? 0)
+    }
+    if (group < this.#rows.length) this.#rows[group] = undefined
+  }
+
+  /** One tuple more for a touched group. */
+  enter(group: number): void {
+    const count = (this.groups.counts[group] ?? 0) + 1
+    this.groups.counts[group] = count
+    if (this.#bag || (count === 1 && !this.#single)) this.#size += 1
+  }
+
+  /** One tuple less for a touched group; true if it was the last and the group must go. */
+  leave(group: number): boolean {
+    const count = (this.groups.counts[group] ?? 0) - 1
+    this.groups.counts[group] = count
+    if (this.#bag || (count === 0 && !this.#single)) this.#size -= 1
+    return count === 0 && !this.#single
+  }
+
+  /** Forgets a group without tuples; a retained one goes with the flush, since readers still see it. */
+  bury(group: number): void {
+    if (!this.#retaining) this.groups.close(group)
+  }
+
+  /** Stops the view for good. */
+  fail(error: unknown): void {
+    this.#failure ??= isDbsyncError(error)
+      ? error
+      : new DbsyncError('INTERNAL.INVARIANT', `bug in DBSync: the view ${this.name} failed`, { cause: error })
+    this.#before.clear()
+    this.#beforeCounts.clear()
+    this.#rows = []
+  }
+
+  #requireSound(): void {
+    if (this.#failure !== null) throw this.#failure
+  }
+
+  #present(group: number): boolean {
+    return this.#single || (this.groups.counts[group] ?? 0) > 0
+  }
+
+  #shown(group: number): Row | null {
+    const before = this.#before.get(group)
+    if (before !== undefined) return before
+    return this.#present(group) ? this.#row(group) : null
+  }
+
+  #row(group: number): Row {
+    const cached = this.#rows[group]
+    if (cached !== undefined) return cached
+    const row: Record<string, unknown> = {}
+    for (const output of this.#outputs) row[output.name] = output.value(group)
+    Object.freeze(row)
+    // Filled from the front: a hole far out would turn the array into a dictionary.
+    while (this.#rows.length <= group) this.#rows.push(undefined)
+    this.#rows[group] = row
+    return row
+  }
+
+  #collect(group: number, before: Row | null, changes: ViewChange[]): void {
+    if (this.#bag) {
+      const difference = (this.groups.counts[group] ?? 0) - (this.#beforeCounts.get(group) ?? 0)
+      if (difference === 0) return
+      const row = before ?? this.#row(group)
+      const change = Object.freeze(
+        difference > 0 ? { key: null, before: null, after: row } : { key: null, before: row, after: null },
+      )
+      for (let copy = 0; copy < Math.abs(difference); copy += 1) changes.push(change)
+      return
+    }
+    const after = this.#present(group) ? this.#row(group) : null
+    const row = after ?? before
+    if (row === null) return
+    if (before !== null && after !== null && this.#sameRow(before, after)) {
+      this.#rows[group] = before
+      return
+    }
+    changes.push(Object.freeze({ key: this.#keyOf(row), before, after }))
+  }
+
+  #settle(): void {
+    for (const group of this.#before.keys()) if (!this.#present(group)) this.groups.close(group)
+    this.#before.clear()
+    this.#beforeCounts.clear()
+    this.#shownSize = this.#size
+  }
+
+  #sameRow(a: Row, b: Row): boolean {
+    return this.#outputs.every(({ name }) => sameValue(a[name], b[name]))
+  }
+
+  #keyOf(row: Row): unknown {
+    const [first, ...others] = this.#key ?? []
+    if (first === undefined) return null
+    if (others.length === 0) return row[first.name]
+    return Object.freeze(Object.fromEntries((this.#key ?? []).map(({ name }) => [name, row[name]])))
+  }
+
+  #find(key: unknown): number {
+    const names = this.#key
+    if (names === null) {
+      throw new DbsyncError(
+        'VIEW.INVALID_DEFINITION',
+        `${this.name}: found a view without a key; get() needs one. Select the columns that identify a row, or read rows().`,
+      )
+    }
+    if (names.length === 0) return 0
+    const probe = this.#probe
+    probe.fill(0)
+    for (const { name, part } of names) {
+      const value = keyValue(key, name, names.length, this.name)
+      if (value === null) {
+        if (part.nullAt >= 0) probe[part.nullAt] = 1
+        else if (!part.column.interned) return -1
+      } else if (!part.column.writeWords(value, probe, part.at)) return -1
+    }
+    const group = this.groups.find(probe)
+    if (group < 0) return -1
+    // A key may name more than what identifies a row; the rest must agree with it.
+    const row = this.#shown(group)
+    const agrees =
+      row !== null &&
+      names.every(
+        ({ name }) =>
+          names.length === 1 || sameValue(row[name], keyValue(key, name, names.length, this.name)),
+      )
+    return agrees ? group : -1
+  }
+}
+
+function keyValue(key: unknown, name: string, length: number, view: string): unknown {
+  if (typeof key === 'object' && key !== null && Object.hasOwn(key, name)) {
+    return (key as Readonly<Record<string, unknown>>)[name]
+  }
+  if (length === 1 && key !== undefined) return key
+  throw new DbsyncError(
+    'CONFIG.INVALID_OPTIONS',
+    `${view}.get: got a key without ${name}; need every column of the key. Pass an object with their names.`,
+  )
+}

@@ -1,0 +1,222 @@
+import { DbsyncError } from '../core/errors.ts'
+import type { Lsn } from '../core/lsn.ts'
+import type { Row as AnyRow, ViewChange as AnyViewChange, ViewState } from '../ivm/view-state.ts'
+import { ChangeFeed } from './change-feed.ts'
+import { identityOf } from './row-identity.ts'
+
+/**
+ * Whether a view can be read: `hydrating` not yet; `live` yes; `stale` yes, with the rows as of its `lsn` while
+ * the tables are being read anew; `failed` no more.
+ */
+export type ViewReadiness = 'hydrating' | 'live' | 'stale' | 'failed'
+
+/**
+ * A row of a view that changed. `before` null: it is new; `after` null: it is gone.
+ *
+ * `key` is the value of a key of one column, an object for a longer one, null for a view of one row and for a bag.
+ */
+export interface ViewChange<Row> {
+  readonly key: unknown
+  readonly before: Row | null
+  readonly after: Row | null
+}
+
+/** The changes that one commit (or several, for a slow reader) made to a view. */
+export interface ViewBatch<Row> {
+  /** The view's content after the batch is its SQL at this position. */
+  readonly lsn: Lsn
+  /** At most one entry a key. */
+  readonly changes: readonly ViewChange<Row>[]
+}
+
+/**
+ * A view that is kept in memory, as its readers see it.
+ *
+ * Everything that is read in one synchronous block, of this view and of all others of the sync, is one LSN.
+ */
+export interface MemoryView<Row, Key> {
+  readonly name: string
+  readonly readiness: ViewReadiness
+  /** The content is what the view's SQL answers at this position. */
+  readonly lsn: Lsn
+  readonly size: number
+  /**
+   * The row of a key, or undefined. A frozen object, the same one until the row changes.
+   *
+   * Throws: SYNC.NOT_READY before the view is live, the view's failure once it has failed, VIEW.UNSUPPORTED for a view without a key.
+   */
+  get(key: Key): Row | undefined
+  /** All rows, in no particular order. Throws: as `get`. */
+  rows(): Iterable<Row>
+  /**
+   * Calls `listener` after each commit that changes the view, until the returned function is called. What it throws is
+   * reported as an event and does not stop the stream.
+   */
+  subscribe(listener: (batch: ViewBatch<Row>) => void): () => void
+  /**
+   * The changes from now on, one batch a commit. Where the reader falls behind, batches are folded into one, so
+   * memory stays bounded by the view's size. Ends with the sync; rejects with the signal's reason.
+   */
+  changes(options?: { readonly signal?: AbortSignal }): AsyncIterable<ViewBatch<Row>>
+}
+
+/** The engine's side of a {@link MemoryView}. */
+export class ViewCell implements MemoryView<AnyRow, unknown> {
+  readonly name: string
+  readonly #key: readonly string[] | null
+  #state: ViewState | null = null
+  #readiness: ViewReadiness = 'hydrating'
+  #lsn: Lsn
+  readonly #position: () => Lsn
+  readonly #listeners = new Set<(batch: ViewBatch<AnyRow>) => void>()
+  readonly #feeds = new Set<ChangeFeed<AnyRow>>()
+  readonly #onDemand: () => void
+  readonly #onListenerError: (error: unknown) => void
+
+  /**
+   * `key`: the names that identify a row, or null. `position` tells how far the stream has come while the view is live; `onDemand` is called when the number of
+   * subscribers leaves or reaches zero.
+   */
+  constructor(
+    name: string,
+    key: readonly string[] | null,
+    hooks: {
+      readonly position: () => Lsn
+      readonly onDemand: () => void
+      readonly onListenerError: (error: unknown) => void
+    },
+  ) {
+    this.name = name
+    this.#key = key
+    this.#position = hooks.position
+    this.#lsn = hooks.position()
+    this.#onDemand = hooks.onDemand
+    this.#onListenerError = hooks.onListenerError
+  }
+
+  get readiness(): ViewReadiness {
+    return this.#readiness === 'live' && this.#state?.failure != null ? 'failed' : this.#readiness
+  }
+
+  get lsn(): Lsn {
+    return this.#readiness === 'live' ? this.#position() : this.#lsn
+  }
+
+  get size(): number {
+    return this.#readable().size
+  }
+
+  /** Whether anybody wants to be told of changes. */
+  get hasDemand(): boolean {
+    return this.#listeners.size + this.#feeds.size > 0
+  }
+
+  get failure(): DbsyncError | null {
+    return this.#state?.failure ?? null
+  }
+
+  get(key: unknown): AnyRow | undefined {
+    return this.#readable().get(key)
+  }
+
+  rows(): Iterable<AnyRow> {
+    return this.#readable().rows()
+  }
+
+  subscribe(listener: (batch: ViewBatch<AnyRow>) => void): () => void {
+    // A listener given twice is two subscriptions.
+    const entry = (batch: ViewBatch<AnyRow>): void => listener(batch)
+    this.#listeners.add(entry)
+    this.#onDemand()
+    return () => {
+      if (this.#listeners.delete(entry)) this.#onDemand()
+    }
+  }
+
+  changes(options: { readonly signal?: AbortSignal } = {}): AsyncIterable<ViewBatch<AnyRow>> {
+    const feed = new ChangeFeed<AnyRow>(options.signal, () => {
+      if (this.#feeds.delete(feed)) this.#onDemand()
+    })
+    this.#feeds.add(feed)
+    this.#onDemand()
+    return feed
+  }
+
+  /** The view is exact from now on; a former state's readers are told what is different. */
+  goLive(state: ViewState): void {
+    const former = this.#state
+    this.#state = state
+    this.#readiness = 'live'
+    if (former === null || former === state || !this.hasDemand) return
+    this.publish(differences(former, state, this.#key))
+  }
+
+  /** The tables are being read anew; the rows stay readable as they are. */
+  goStale(): void {
+    if (this.#readiness !== 'live') return
+    this.#lsn = this.#position()
+    this.#readiness = 'stale'
+  }
+
+  /** Tells subscribers of changes; an empty batch is nobody's business. */
+  publish(changes: readonly AnyViewChange[]): void {
+    if (changes.length === 0) return
+    const batch = Object.freeze({ lsn: this.#position(), changes })
+    for (const listener of this.#listeners) {
+      try {
+        listener(batch)
+      } catch (error) {
+        this.#onListenerError(error)
+      }
+    }
+    for (const feed of this.#feeds) feed.push(batch)
+  }
+
+  /** Ends every feed, with an error if the sync failed. */
+  end(error: DbsyncError | null): void {
+    for (const feed of this.#feeds) feed.end(error)
+  }
+
+  #readable(): ViewState {
+    const state = this.#state
+    if (state === null) {
+      throw new DbsyncError(
+        'SYNC.NOT_READY',
+        `View "${this.name}" is not live yet: its tables are still being read. Await sync.start() or sync.ready() first.`,
+        { details: { view: this.name } },
+      )
+    }
+    if (state.failure !== null) throw state.failure
+    return state
+  }
+}
+
+/** What leads from one state of a view to another: by key where there is one, else row by row. */
+function differences(
+  former: ViewState,
+  next: ViewState,
+  key: readonly string[] | null,
+): readonly AnyViewChange[] {
+  const changes: AnyViewChange[] = []
+  const left = new Map<string, AnyRow[]>()
+  const keyOf = (row: AnyRow): unknown => {
+    const [first] = key ?? []
+    if (key === null || first === undefined) return null
+    return key.length === 1 ? row[first] : Object.fromEntries(key.map((name) => [name, row[name]]))
+  }
+  const idOf = (row: AnyRow): string => identityOf(key === null ? row : key.map((name) => row[name]))
+  for (const row of former.rows()) {
+    const rows = left.get(idOf(row))
+    if (rows === undefined) left.set(idOf(row), [row])
+    else rows.push(row)
+  }
+  for (const after of next.rows()) {
+    const before = left.get(idOf(after))?.pop() ?? null
+    if (before === null || identityOf(before) !== identityOf(after))
+      changes.push({ key: keyOf(after), before, after })
+  }
+  for (const rows of left.values()) {
+    for (const before of rows) changes.push({ key: keyOf(before), before, after: null })
+  }
+  return changes
+}

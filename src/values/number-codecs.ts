@@ -1,0 +1,174 @@
+import type { ColumnContract, DecimalConstructor } from '../contract/schema-contract.ts'
+import { undecodable, unfit } from './codec-errors.ts'
+import { formatScaled, parseNumeric } from './numeric.ts'
+import { bigintOfWords, readFloat, readInt64, readInteger, readScaled } from './read-number.ts'
+import type { BytesCodec, Float64Codec, Int32Codec, Int64Codec } from './value-codec.ts'
+
+/** smallint and integer: wire `42`, public `42`. */
+export function integerCodec(column: ColumnContract, place: string): Int32Codec {
+  const limit = column.pgType === 'smallint' ? 0x7fff : 0x7fff_ffff
+  return {
+    storage: 'int32',
+    column,
+    place,
+    parse(bytes, start, end) {
+      const value = readInteger(bytes, start, end)
+      if (value >= -limit - 1 && value <= limit) return value
+      throw undecodable(place, column.pgType, 'no integer of that size')
+    },
+    publicOf: (value) => value,
+    publicFromText(text) {
+      const value = Number(text)
+      if (Number.isInteger(value) && text !== '') return value
+      throw undecodable(place, column.pgType, 'no integer')
+    },
+    textFromPublic(value) {
+      if (Number.isInteger(value)) return String(value)
+      throw unfit(place, 'an integer number', value)
+    },
+  }
+}
+
+/** oid: wire `4294967295`, public number. */
+export function oidCodec(column: ColumnContract, place: string): Float64Codec {
+  const parse = (bytes: Uint8Array, start: number, end: number): number => {
+    const value = readInteger(bytes, start, end)
+    if (value >= 0 && value <= 0xffff_ffff) return value
+    throw undecodable(place, column.pgType, 'no unsigned 32-bit integer')
+  }
+  return {
+    storage: 'float64',
+    scale: 0,
+    column,
+    place,
+    parse,
+    publicOf: (value) => value,
+    publicFromText: (text) => parse(Buffer.from(text), 0, text.length),
+    textFromPublic(value) {
+      if (Number.isInteger(value)) return String(value)
+      throw unfit(place, 'an integer number', value)
+    },
+  }
+}
+
+/** bigint: wire `9007199254740993`, kept as two words, public bigint. */
+export function bigintCodec(column: ColumnContract, place: string): Int64Codec {
+  return {
+    storage: 'int64',
+    column,
+    place,
+    parse(bytes, start, end, out) {
+      if (!readInt64(bytes, start, end, out)) {
+        throw undecodable(place, column.pgType, 'no 64-bit integer')
+      }
+    },
+    publicOf: bigintOfWords,
+    publicFromText(text) {
+      if (/^-?\d+$/.test(text)) return BigInt(text)
+      throw undecodable(place, column.pgType, 'no integer')
+    },
+    textFromPublic(value) {
+      if (typeof value === 'bigint' || Number.isSafeInteger(value)) return String(value)
+      throw unfit(place, 'a bigint', value)
+    },
+  }
+}
+
+/** real and double precision: wire `0.1`, `NaN`, `-Infinity`; public number. */
+export function floatCodec(column: ColumnContract, place: string): Float64Codec {
+  const parse = (bytes: Uint8Array, start: number, end: number): number => {
+    const value = readFloat(bytes, start, end)
+    if (value !== undefined) return value
+    throw undecodable(place, column.pgType, 'no floating point number')
+  }
+  return {
+    storage: 'float64',
+    scale: null,
+    column,
+    place,
+    parse,
+    publicOf: (value) => value,
+    publicFromText: (text) => parse(Buffer.from(text), 0, text.length),
+    textFromPublic(value) {
+      if (typeof value !== 'number') throw unfit(place, 'a number', value)
+      return Object.is(value, -0) ? '-0' : String(value)
+    },
+  }
+}
+
+/** numeric(p,s) with p up to 15: wire `-1.50`, kept as -150, public Decimal. */
+export function scaledCodec(
+  column: ColumnContract,
+  place: string,
+  scale: number,
+  Decimal: DecimalConstructor,
+): Float64Codec {
+  return {
+    storage: 'float64',
+    scale,
+    column,
+    place,
+    parse(bytes, start, end) {
+      const value = readScaled(bytes, start, end, scale)
+      if (value !== Number.POSITIVE_INFINITY) return value
+      throw undecodable(place, column.pgType, 'no numeric of that precision and scale')
+    },
+    publicOf: (value) => new Decimal(Number.isNaN(value) ? 'NaN' : formatScaled(value, scale)),
+    publicFromText: (text) => decimalFromText(column, place, text, Decimal),
+    textFromPublic: (value) => decimalText(place, value),
+  }
+}
+
+/** Every other numeric: kept as its wire text, public Decimal. */
+export function wideNumericCodec(
+  column: ColumnContract,
+  place: string,
+  Decimal: DecimalConstructor,
+): BytesCodec {
+  const scale = fixedScale(column.pgType)
+  return {
+    storage: 'bytes',
+    column,
+    place,
+    publicFromText: (text) => decimalFromText(column, place, text, Decimal),
+    textFromPublic(value) {
+      const text = decimalText(place, value)
+      // Keys are found by their wire text, which shows every digit of the column's scale.
+      const numeric = scale === null ? undefined : parseNumeric(text)
+      if (numeric === undefined || scale === null || numeric.scale >= scale) return text
+      return `${text}${numeric.scale === 0 ? '.' : ''}${'0'.repeat(scale - numeric.scale)}`
+    },
+  }
+}
+
+/** The scale of `numeric(p,s)`, zero of `numeric(p)`, null of `numeric`. */
+export function fixedScale(pgType: string): number | null {
+  const match = /^numeric\((\d+)(?:,(-?\d+))?\)$/.exec(pgType)
+  return match === null ? null : Number(match[2] ?? 0)
+}
+
+function decimalFromText(
+  column: ColumnContract,
+  place: string,
+  text: string,
+  Decimal: DecimalConstructor,
+): unknown {
+  if (parseNumeric(text) !== undefined || text === 'NaN' || text === 'Infinity' || text === '-Infinity') {
+    return new Decimal(text)
+  }
+  throw undecodable(place, column.pgType, 'no numeric')
+}
+
+function decimalText(place: string, value: unknown): string {
+  if (typeof value === 'number' || typeof value === 'bigint') return String(value)
+  if (typeof value === 'string' && parseNumeric(value) !== undefined) return value
+  if (
+    typeof value === 'object' &&
+    value !== null &&
+    'toFixed' in value &&
+    typeof value.toFixed === 'function'
+  ) {
+    return String(value.toFixed())
+  }
+  throw unfit(place, 'a Decimal', value)
+}

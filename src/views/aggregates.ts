@@ -1,0 +1,102 @@
+import type { DecimalLike } from '../contract/schema-contract.ts'
+import { aggregate, type Aggregate, type ColumnRef } from './expression.ts'
+import type { AverageOf, SumOf } from './infer.ts'
+
+/**
+ * How many rows the group has; with a column, in how many of them it is not null. A number; 0 where a left
+ * join found no row and the column is of the joined table.
+ *
+ * @example
+ * ```ts
+ * import { count, defineView } from 'prisma-dbsync'
+ * import { Visit } from './generated/dbsync/index.ts'
+ *
+ * export const totals = defineView('totals', (q) =>
+ *   q.from({ v: Visit }).select(({ v }) => ({ visits: count(), rated: count(v.visitRating) })))
+ * ```
+ */
+export function count(column?: ColumnRef<unknown, string>): Aggregate<number> {
+  return aggregate('count', column ?? null)
+}
+
+/**
+ * The sum of the values that are not null; null if there is none. Int gives a number, BigInt a bigint,
+ * Decimal a Decimal. Float is refused: its sum depends on the order of addition.
+ *
+ * @example
+ * ```ts
+ * import { defineView, sum } from 'prisma-dbsync'
+ * import { Visit } from './generated/dbsync/index.ts'
+ *
+ * export const spent = defineView('spent', (q) =>
+ *   q.from({ v: Visit })
+ *     .groupBy(({ v }) => [v.userId])
+ *     .select(({ v }) => ({ userId: v.userId, spent: sum(v.amountSpent) })))
+ * ```
+ */
+export function sum<T extends number | bigint | DecimalLike | null>(
+  column: ColumnRef<T, string>,
+): Aggregate<SumOf<NonNullable<T>> | null> {
+  return aggregate('sum', column)
+}
+
+/**
+ * The mean of the values that are not null; null if there is none. Int and BigInt give a number, Decimal a
+ * Decimal with the scale that Postgres gives it. Float is refused, as for {@link sum}.
+ *
+ * @example
+ * ```ts
+ * import { avg, defineView } from 'prisma-dbsync'
+ * import { Visit } from './generated/dbsync/index.ts'
+ *
+ * export const rating = defineView('rating', (q) =>
+ *   q.from({ v: Visit })
+ *     .groupBy(({ v }) => [v.restaurantId])
+ *     .select(({ v }) => ({ id: v.restaurantId, rating: avg(v.visitRating) })))
+ * ```
+ */
+export function avg<T extends number | bigint | DecimalLike | null>(
+  column: ColumnRef<T, string>,
+): Aggregate<AverageOf<NonNullable<T>> | null> {
+  return aggregate('avg', column)
+}
+
+/**
+ * The least of the values that are not null; null if there is none. Text is ordered by `COLLATE "C"`.
+ *
+ * @example
+ * ```ts
+ * import { defineView, min } from 'prisma-dbsync'
+ * import { Visit } from './generated/dbsync/index.ts'
+ *
+ * export const worst = defineView('worst', (q) =>
+ *   q.from({ v: Visit })
+ *     .groupBy(({ v }) => [v.restaurantId])
+ *     .select(({ v }) => ({ id: v.restaurantId, worst: min(v.visitRating) })))
+ * ```
+ */
+export function min<T extends number | bigint | string | Date | DecimalLike | null>(
+  column: ColumnRef<T, string>,
+): Aggregate<NonNullable<T> | null> {
+  return aggregate('min', column)
+}
+
+/**
+ * The greatest of the values that are not null; null if there is none. Text is ordered by `COLLATE "C"`.
+ *
+ * @example
+ * ```ts
+ * import { defineView, max } from 'prisma-dbsync'
+ * import { Visit } from './generated/dbsync/index.ts'
+ *
+ * export const best = defineView('best', (q) =>
+ *   q.from({ v: Visit })
+ *     .groupBy(({ v }) => [v.restaurantId])
+ *     .select(({ v }) => ({ id: v.restaurantId, best: max(v.visitRating) })))
+ * ```
+ */
+export function max<T extends number | bigint | string | Date | DecimalLike | null>(
+  column: ColumnRef<T, string>,
+): Aggregate<NonNullable<T> | null> {
+  return aggregate('max', column)
+}

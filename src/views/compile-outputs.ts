@@ -1,0 +1,181 @@
+import { columnOf } from '../contract/lookup.ts'
+import type { ColumnContract, Schema } from '../contract/schema-contract.ts'
+import { DbsyncError, invariant } from '../core/errors.ts'
+import { type Accumulator, CountAccumulator } from '../ivm/accumulator.ts'
+import { makeAverage, makeSum, type SummedType } from '../ivm/aggregate-value.ts'
+import type { GroupTuples } from '../ivm/circuit.ts'
+import type { ColumnOperand, Tuple } from '../ivm/comparison.ts'
+import { Extremes } from '../ivm/extremes.ts'
+import type { GroupStore } from '../ivm/group-store.ts'
+import { makePredicate, UNKNOWN } from '../ivm/predicate.ts'
+import { Int32Sum, Int64Sum, ScaledSum, type Summing } from '../ivm/sum-accumulator.ts'
+import type { ViewOutput } from '../ivm/view-state.ts'
+import { WideSum } from '../ivm/wide-sum.ts'
+import { codecFor } from '../values/codec-for.ts'
+import { Float64Column } from '../zset/float64-column.ts'
+import { Int32Column } from '../zset/int32-column.ts'
+import { Int64Column } from '../zset/int64-column.ts'
+import { InternedColumn } from '../zset/interned-column.ts'
+import type { Interner } from '../zset/interner.ts'
+import type { ViewPlan } from './plan.ts'
+import type { AggregateIr, ColumnIr, LiteralIr, OutputIr } from './view-ir.ts'
+
+/** What outputs are compiled with. */
+export interface OutputContext {
+  readonly schema: Schema
+  readonly plan: ViewPlan
+  readonly groups: GroupStore
+  readonly tuples: GroupTuples | null
+  readonly interner: Interner
+  resolve(column: ColumnIr): ColumnOperand
+}
+
+/** Outputs and the aggregate states they read; outputs over one argument share a state. */
+export interface CompiledOutputs {
+  readonly outputs: readonly ViewOutput[]
+  readonly accumulators: readonly Accumulator[]
+}
+
+/**
+ * Compiles the select list.
+ *
+ * Throws: VIEW.UNSUPPORTED, CHANGES.UNDECODABLE_VALUE for a constant that is not of its type.
+ */
+export function compileOutputs(context: OutputContext): CompiledOutputs {
+  const states = new AggregateStates(context)
+  const outputs = context.plan.ir.select.map((output) => ({
+    name: output.name,
+    value: compileOutput(output, context, states),
+  }))
+  return { outputs, accumulators: states.all }
+}
+
+function compileOutput(
+  { name, expression }: OutputIr,
+  context: OutputContext,
+  states: AggregateStates,
+): (group: number) => unknown {
+  const { groups, tuples, plan } = context
+  if (expression.kind === 'aggregate') return states.output(expression, `${plan.ir.name}.select.${name}`)
+  if (expression.kind === 'literal') {
+    const value = literalValue(expression, name, context)
+    return () => value
+  }
+  if (tuples === null) {
+    invariant(expression.kind === 'column', 'a computed output in a grouped view')
+    const { source, column } = context.resolve(expression)
+    const part = groups.parts.find((item) => item.source === source && item.column === column)
+    invariant(part !== undefined, 'an output that is not grouped by')
+    const list = column.contract.list && plan.sources[source]?.optional !== true
+    return (group) => groups.value(group, part) ?? (list ? [] : null)
+  }
+  if (expression.kind === 'column') {
+    const { source, column } = context.resolve(expression)
+    return (group) => {
+      const slot = tuples.slots[group * tuples.width + source]!
+      return slot < 0 ? null : column.value(slot)
+    }
+  }
+  // A tuple of its own: rows are shown in the middle of changes, when the circuit's is in use.
+  const tuple: Tuple = new Int32Array(tuples.width)
+  const predicate = makePredicate(expression, {
+    tuple,
+    interner: context.interner,
+    path: `${plan.ir.name}.select.${name}`,
+    resolve: context.resolve,
+  })
+  return (group) => {
+    tuple.set(tuples.slots.subarray(group * tuples.width, (group + 1) * tuples.width))
+    const truth = predicate()
+    return truth === UNKNOWN ? null : truth === 1
+  }
+}
+
+function literalValue({ text, type }: LiteralIr, name: string, { schema, plan }: OutputContext): unknown {
+  if (text === null) return null
+  const contract: ColumnContract = { ...type, field: name, column: name, type: type.scalar }
+  return codecFor(schema, plan.ir.name, contract).publicFromText(text)
+}
+
+class AggregateStates {
+  readonly #context: OutputContext
+  readonly #counts = new Map<string, CountAccumulator>()
+  readonly #sums = new Map<string, Summing>()
+  readonly #extremes = new Map<string, Extremes>()
+
+  constructor(context: OutputContext) {
+    this.#context = context
+  }
+
+  get all(): readonly Accumulator[] {
+    return [...this.#counts.values(), ...this.#sums.values(), ...this.#extremes.values()]
+  }
+
+  output({ name, argument }: AggregateIr, path: string): (group: number) => unknown {
+    const { groups, schema, plan } = this.#context
+    if (argument === null || argument.kind === 'literal') {
+      const counted = argument === null || argument.text !== null
+      return (group) => (counted ? groups.counts[group]! : 0)
+    }
+    invariant(argument.kind === 'column', 'an aggregate of a computed value')
+    const operand = this.#context.resolve(argument)
+    const id = `${operand.source}.${argument.field}`
+    if (name === 'count') return this.#count(id, operand)
+    if (name === 'min' || name === 'max') {
+      const extremes = remember(this.#extremes, id, () => new Extremes(operand.source, operand.column))
+      return (group) => extremes.value(group, name)
+    }
+    const source = plan.sources[operand.source]
+    invariant(source !== undefined, 'an aggregate of an unknown source')
+    const { type } = columnOf(source.model, argument.field)
+    const sums = remember(this.#sums, id, () => makeSums(operand, path))
+    const summed = type as SummedType
+    return name === 'sum'
+      ? makeSum(sums, summed, schema.Decimal, path)
+      : makeAverage(sums, summed, schema.Decimal)
+  }
+
+  /** Shares the count that a sum of the same column keeps anyway, or the group's where nothing can be NULL. */
+  #count(id: string, { source, column }: ColumnOperand): (group: number) => number {
+    const { groups, plan } = this.#context
+    const { contract } = column
+    if (!contract.nullable && !contract.list && plan.sources[source]?.optional === false) {
+      return (group) => groups.counts[group]!
+    }
+    const summed = plan.ir.select.find(
+      ({ expression }) =>
+        expression.kind === 'aggregate' &&
+        (expression.name === 'sum' || expression.name === 'avg') &&
+        expression.argument?.kind === 'column' &&
+        this.#context.resolve(expression.argument).source === source &&
+        expression.argument.field === contract.field,
+    )
+    const state: Accumulator =
+      summed === undefined
+        ? remember(this.#counts, id, () => new CountAccumulator(source, column))
+        : remember(this.#sums, id, () => makeSums({ kind: 'column', source, column }, plan.ir.name))
+    return (group) => state.count(group)
+  }
+}
+
+function makeSums({ source, column }: ColumnOperand, path: string): Summing {
+  if (column instanceof Int32Column && column.contract.type === 'Int') return new Int32Sum(source, column)
+  if (column instanceof Int64Column && column.contract.type === 'BigInt') return new Int64Sum(source, column)
+  if (column instanceof Float64Column && column.codec.scale !== null && column.contract.type === 'Decimal') {
+    return new ScaledSum(source, column, column.codec.scale)
+  }
+  if (column instanceof InternedColumn && column.contract.type === 'Decimal')
+    return new WideSum(source, column)
+  throw new DbsyncError(
+    'VIEW.NOT_EXACT',
+    `${path}: found a sum of ${column.contract.pgType}; need an Int, BigInt or Decimal column. Change the column.`,
+  )
+}
+
+function remember<Item>(items: Map<string, Item>, id: string, make: () => Item): Item {
+  const known = items.get(id)
+  if (known !== undefined) return known
+  const made = make()
+  items.set(id, made)
+  return made
+}

@@ -1,0 +1,90 @@
+import { createHash } from 'node:crypto'
+import type { Schema } from '../contract/schema-contract.ts'
+import { DbsyncError } from '../core/errors.ts'
+import { checkView } from './check-view.ts'
+import type { KeyValue } from './infer.ts'
+import { startQuery, type QueryStart, type SelectedQuery } from './query-builder.ts'
+import { toSql } from './to-sql.ts'
+import type { ViewIr } from './view-ir.ts'
+
+/**
+ * A view: frozen plain data, the same on every run of the same code.
+ *
+ * `Row` is what reading it gives. `Key` is what tells its rows apart: the value of the one key column, an
+ * object of several, `void` for a view of one row, `never` for a bag.
+ */
+export interface ViewDefinition<Row = unknown, Key = unknown> {
+  readonly kind: 'view'
+  readonly name: string
+  readonly ir: ViewIr
+  /** The statement that says what the view means. */
+  readonly sql: string
+  readonly schema: Schema
+  /** SHA-256 over algebra and SQL, lower-case hex: two views with one fingerprint have one meaning. */
+  readonly fingerprint: string
+  /** Types only; never present at run time. */
+  readonly $types?: { readonly row: Row; readonly key: Key }
+}
+
+/** The row type of a view: `ViewRow<typeof restaurantRating>`. */
+export type ViewRow<V extends ViewDefinition> = V extends ViewDefinition<infer Row> ? Row : never
+
+/** The key type of a view: `ViewKey<typeof restaurantRating>`. */
+export type ViewKey<V extends ViewDefinition> = V extends ViewDefinition<unknown, infer Key> ? Key : never
+
+/**
+ * Defines a view over the tables of the generated schema.
+ *
+ * The definition is checked as a whole, and what could not be kept exactly as Postgres would answer is
+ * refused here, with the place and the reason of every problem. The key of the view is inferred: the group
+ * columns, or the keys of its tables, where they are selected; `key` names another order of its columns or
+ * adds further ones. A view whose key is not selected is a bag.
+ *
+ * Throws: VIEW.INVALID_DEFINITION for mistakes, VIEW.NOT_EXACT for what the wire's values cannot decide,
+ * VIEW.UNSUPPORTED for what this version does not do; `details.problems` lists `{ path, code, message }`.
+ *
+ * @example
+ * ```ts
+ * import { avg, count, defineView, eq, sum } from 'prisma-dbsync'
+ * import { Restaurant, Visit } from './generated/dbsync/index.ts'
+ *
+ * export const restaurantRating = defineView('restaurant_rating', (q) =>
+ *   q.from({ r: Restaurant })
+ *     .leftJoin({ v: Visit }, ({ r, v }) => eq(v.restaurantId, r.id))
+ *     .groupBy(({ r }) => [r.id, r.name])
+ *     .select(({ r, v }) => ({
+ *       id: r.id,
+ *       name: r.name,
+ *       visits: count(v.userId),
+ *       rating: avg(v.visitRating),
+ *       spent: sum(v.amountSpent),
+ *     })))
+ * ```
+ */
+export function defineView<Row, Inferred, const K extends string = never>(
+  name: string,
+  build: (q: QueryStart) => SelectedQuery<Row, Inferred>,
+  options: { readonly key?: readonly (K & keyof Row)[] } = {},
+): ViewDefinition<NoInfer<Row>, [K] extends [never] ? Inferred : KeyValue<Row, K & keyof Row>> {
+  const query = build(startQuery())
+  if (query.kind !== 'query') {
+    throw new DbsyncError(
+      'VIEW.INVALID_DEFINITION',
+      `${name}: the callback gives no finished query; end it with select(...).`,
+    )
+  }
+  const { ir, schema } = checkView(name, query.raw, options.key)
+  const sql = toSql(ir, schema)
+  const fingerprint = createHash('sha256')
+    .update(JSON.stringify([ir, sql]))
+    .digest('hex')
+  return Object.freeze({ kind: 'view', name, ir: deepFreeze(ir), sql, schema, fingerprint })
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value === 'object' && value !== null) {
+    for (const item of Object.values(value)) deepFreeze(item)
+    Object.freeze(value)
+  }
+  return value
+}

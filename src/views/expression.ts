@@ -1,0 +1,82 @@
+import type { DecimalLike } from '../contract/schema-contract.ts'
+import type { AggregateName, CallName } from './view-ir.ts'
+
+/**
+ * What the functions of the builder make: unchecked pieces of a definition. `defineView` checks them all
+ * at once, so that every problem is reported with its place.
+ */
+
+/** The registry symbol marks our objects even where two copies of the package are loaded. */
+export const EXPRESSION = Symbol.for('prisma-dbsync.expression')
+
+/** A column of a table in scope, `r.name`; `Path` is `r.name`. */
+export interface ColumnRef<T, Path extends string> {
+  readonly [EXPRESSION]: true
+  readonly kind: 'column'
+  readonly source: string
+  readonly field: string
+  /** Types only; never present at run time. */
+  readonly $type?: T
+  /** Types only; never present at run time. */
+  readonly $path?: Path
+}
+
+/** True, false or unknown for a row. `Equated` are the columns that it ties to another table. */
+export interface Condition<Equated extends string = string, T extends boolean | null = boolean | null> {
+  readonly [EXPRESSION]: true
+  readonly kind: 'call'
+  readonly name: CallName
+  readonly args: readonly unknown[]
+  /** Types only; never present at run time. */
+  readonly $type?: T
+  /** Types only; never present at run time. */
+  readonly $equated?: Equated
+}
+
+/** A function of a whole group. */
+export interface Aggregate<T> {
+  readonly [EXPRESSION]: true
+  readonly kind: 'aggregate'
+  readonly name: AggregateName
+  readonly argument: unknown
+  /** Types only; never present at run time. */
+  readonly $type?: T
+}
+
+/** A value that stands for itself. */
+export type Literal = string | number | bigint | boolean | Date | Uint8Array | DecimalLike
+
+/** A side of a comparison. */
+export type Operand = ColumnRef<unknown, string> | Literal
+
+/** What `where`, `and`, `or` and `not` take; a Boolean column stands for itself. */
+export type Predicate = Condition | ColumnRef<boolean | null, string>
+
+/** What a select list may hold. */
+export type Selection = ColumnRef<unknown, string> | Condition | Aggregate<unknown>
+
+/** Any piece of a definition, not yet checked. */
+export type RawExpression = ColumnRef<unknown, string> | Condition | Aggregate<unknown>
+
+/** Tells whether a value was made by the builder; everything else is a literal. */
+export function isExpression(value: unknown): value is RawExpression {
+  return typeof value === 'object' && value !== null && EXPRESSION in value
+}
+
+/** Makes a column. */
+export function columnRef(source: string, field: string): ColumnRef<unknown, string> {
+  return Object.freeze({ [EXPRESSION]: true, kind: 'column', source, field } as const)
+}
+
+/** Makes a condition; the caller's signature gives it its types. */
+export function condition<Equated extends string, T extends boolean | null>(
+  name: CallName,
+  args: readonly unknown[],
+): Condition<Equated, T> {
+  return Object.freeze({ [EXPRESSION]: true, kind: 'call', name, args: Object.freeze([...args]) } as const)
+}
+
+/** Makes an aggregate; the caller's signature gives it its type. */
+export function aggregate<T>(name: AggregateName, argument: unknown): Aggregate<T> {
+  return Object.freeze({ [EXPRESSION]: true, kind: 'aggregate', name, argument } as const)
+}

@@ -1,0 +1,42 @@
+import type { Int32Codec } from '../values/value-codec.ts'
+import { Column, type ColumnPlace } from './column.ts'
+
+/** A column of 32-bit values: one word. */
+export class Int32Column extends Column {
+  override readonly codec: Int32Codec
+  override readonly width = 1
+  override readonly interned = false
+
+  constructor(codec: Int32Codec, place: ColumnPlace) {
+    super(codec.column, place)
+    this.codec = codec
+  }
+
+  override read(slot: number, bytes: Uint8Array, start: number, end: number): void {
+    const value = this.codec.parse(bytes, start, end)
+    const base = slot * this.stride
+    this.rows.words[base + this.offset] = value
+    this.clearNull(base)
+  }
+
+  override copy(from: number, to: number): void {
+    const { words } = this.rows
+    words[to * this.stride + this.offset] = words[from * this.stride + this.offset]!
+    this.copyNull(from, to)
+  }
+
+  override publicOf(word0: number): unknown {
+    return this.codec.publicOf(word0)
+  }
+
+  override writeWords(value: unknown, out: Int32Array, at: number): boolean {
+    const text = this.codec.textFromPublic(value)
+    return this.writeText(text, out, at)
+  }
+
+  override writeText(text: string, out: Int32Array, at: number): boolean {
+    const bytes = Buffer.from(text)
+    out[at] = this.codec.parse(bytes, 0, bytes.length)
+    return true
+  }
+}

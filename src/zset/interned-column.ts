@@ -1,0 +1,66 @@
+import type { BytesCodec } from '../values/value-codec.ts'
+import { Column, type ColumnPlace } from './column.ts'
+import type { Interner } from './interner.ts'
+
+/** A column of interned wire bytes: one word, zero for NULL. A slot holds its id until `drop`. */
+export class InternedColumn extends Column {
+  override readonly codec: BytesCodec
+  override readonly width = 1
+  override readonly interned = true
+  readonly interner: Interner
+
+  constructor(codec: BytesCodec, place: ColumnPlace, interner: Interner) {
+    super(codec.column, place)
+    this.codec = codec
+    this.interner = interner
+  }
+
+  override read(slot: number, bytes: Uint8Array, start: number, end: number): void {
+    const id = this.interner.intern(bytes, start, end)
+    const at = slot * this.stride + this.offset
+    const { words } = this.rows
+    if (words[at] !== 0) this.interner.release(words[at]!)
+    words[at] = id
+  }
+
+  override copy(from: number, to: number): void {
+    const { words } = this.rows
+    const id = words[from * this.stride + this.offset]!
+    const at = to * this.stride + this.offset
+    this.interner.acquire(id)
+    this.interner.release(words[at]!)
+    words[at] = id
+  }
+
+  /** Gives up what the slot holds. */
+  drop(slot: number): void {
+    const at = slot * this.stride + this.offset
+    const { words } = this.rows
+    this.interner.release(words[at]!)
+    words[at] = 0
+  }
+
+  override setNull(slot: number): void {
+    if (!this.contract.nullable && !this.contract.list) super.setNull(slot)
+    this.drop(slot)
+  }
+
+  override isNull(slot: number): boolean {
+    return this.rows.words[slot * this.stride + this.offset] === 0
+  }
+
+  override publicOf(word0: number): unknown {
+    return this.codec.publicFromText(this.interner.text(word0))
+  }
+
+  override writeWords(value: unknown, out: Int32Array, at: number): boolean {
+    return this.writeText(this.codec.textFromPublic(value), out, at)
+  }
+
+  override writeText(text: string, out: Int32Array, at: number): boolean {
+    const bytes = Buffer.from(text)
+    const id = this.interner.find(bytes, 0, bytes.length)
+    out[at] = id
+    return id !== 0
+  }
+}

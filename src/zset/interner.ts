@@ -1,0 +1,209 @@
+import { DbsyncError } from '../core/errors.ts'
+import { grownInt32 } from './grow.ts'
+import { hashBytes } from './hash.ts'
+
+const FIRST_IDS = 64
+const FIRST_ARENA = 4096
+const ARENA_LIMIT = 0xffff_0000
+
+/**
+ * Gives equal byte strings one 32-bit number while somebody holds them.
+ *
+ * Shape: numbers start at 1; 0 stands for "none" and is never given out. Equality is exact: the hash only
+ * chooses where to look.
+ * State: one arena of bytes, compacted when half of it is garbage, and about 24 bytes a string.
+ * Order: every `intern` and `acquire` needs one `release`; a number is used again after the last one.
+ */
+export class Interner {
+  #arena: Buffer = Buffer.allocUnsafeSlow(FIRST_ARENA)
+  #used = 0
+  #garbage = 0
+  #table: Int32Array = new Int32Array(FIRST_IDS * 2)
+  #starts: Uint32Array = new Uint32Array(FIRST_IDS)
+  #lengths: Int32Array = new Int32Array(FIRST_IDS)
+  #references: Int32Array = new Int32Array(FIRST_IDS)
+  #hashes: Int32Array = new Int32Array(FIRST_IDS)
+  /** Ids below this were given out at least once. */
+  #next = 1
+  /** Head of the list of free ids, linked through `#lengths`. */
+  #free = 0
+  #size = 0
+
+  /** How many different strings are held. */
+  get size(): number {
+    return this.#size
+  }
+
+  get byteLength(): number {
+    return this.#arena.length + this.#table.byteLength + this.#starts.byteLength * 4
+  }
+
+  /** The id of a range of bytes, held once more. */
+  intern(bytes: Uint8Array, start: number, end: number): number {
+    const hash = hashBytes(bytes, start, end)
+    const known = this.#lookup(hash, bytes, start, end)
+    if (known !== 0) {
+      this.#references[known]! += 1
+      return known
+    }
+    return this.#add(hash, bytes, start, end)
+  }
+
+  /** The id of a range of bytes, or 0 if nobody holds it; the hold count stays. */
+  find(bytes: Uint8Array, start: number, end: number): number {
+    return this.#lookup(hashBytes(bytes, start, end), bytes, start, end)
+  }
+
+  /** Holds an id once more; 0 is allowed. */
+  acquire(id: number): void {
+    if (id !== 0) this.#references[id]! += 1
+  }
+
+  /** Gives up one hold; 0 is allowed. */
+  release(id: number): void {
+    if (id === 0) return
+    const left = this.#references[id]! - 1
+    this.#references[id] = left
+    if (left === 0) this.#drop(id)
+  }
+
+  /** The string of an id, decoded from UTF-8. */
+  text(id: number): string {
+    const start = this.#starts[id]!
+    return this.#arena.toString('utf8', start, start + this.#lengths[id]!)
+  }
+
+  /** Negative, zero or positive in byte order, which is Postgres' `COLLATE "C"` for UTF-8 text. */
+  compare(a: number, b: number): number {
+    if (a === b) return 0
+    const arena = this.#arena
+    const left = this.#starts[a]!
+    const right = this.#starts[b]!
+    const leftLength = this.#lengths[a]!
+    const rightLength = this.#lengths[b]!
+    const common = Math.min(leftLength, rightLength)
+    for (let index = 0; index < common; index += 1) {
+      const difference = arena[left + index]! - arena[right + index]!
+      if (difference !== 0) return difference
+    }
+    return leftLength - rightLength
+  }
+
+  #lookup(hash: number, bytes: Uint8Array, start: number, end: number): number {
+    const table = this.#table
+    const mask = table.length - 1
+    const arena = this.#arena
+    const length = end - start
+    for (let place = hash & mask; ; place = (place + 1) & mask) {
+      const id = table[place]!
+      if (id === 0) return 0
+      if (this.#hashes[id] !== hash || this.#lengths[id] !== length) continue
+      const at = this.#starts[id]!
+      let index = 0
+      while (index < length && arena[at + index] === bytes[start + index]) index += 1
+      if (index === length) return id
+    }
+  }
+
+  #add(hash: number, bytes: Uint8Array, start: number, end: number): number {
+    const length = end - start
+    if (this.#used + length > this.#arena.length) this.#makeRoom(length)
+    const id = this.#takeId()
+    const at = this.#used
+    const arena = this.#arena
+    for (let index = 0; index < length; index += 1) arena[at + index] = bytes[start + index]!
+    this.#used = at + length
+    this.#starts[id] = at
+    this.#lengths[id] = length
+    this.#references[id] = 1
+    this.#hashes[id] = hash
+    this.#size += 1
+    if (this.#size * 5 > this.#table.length * 3) this.#growTable()
+    this.#place(id)
+    return id
+  }
+
+  #drop(id: number): void {
+    const table = this.#table
+    const mask = table.length - 1
+    let hole = this.#hashes[id]! & mask
+    while (table[hole] !== id) hole = (hole + 1) & mask
+    for (let next = (hole + 1) & mask; table[next] !== 0; next = (next + 1) & mask) {
+      const home = this.#hashes[table[next]!]! & mask
+      if (((next - home) & mask) >= ((next - hole) & mask)) {
+        table[hole] = table[next]!
+        hole = next
+      }
+    }
+    table[hole] = 0
+    this.#garbage += this.#lengths[id]!
+    this.#lengths[id] = this.#free
+    this.#free = id
+    this.#size -= 1
+  }
+
+  #takeId(): number {
+    const id = this.#free
+    if (id !== 0) {
+      this.#free = this.#lengths[id]!
+      return id
+    }
+    if (this.#next === this.#lengths.length) {
+      const length = this.#next * 2
+      const starts = new Uint32Array(length)
+      starts.set(this.#starts)
+      this.#starts = starts
+      this.#lengths = grownInt32(this.#lengths, length)
+      this.#references = grownInt32(this.#references, length)
+      this.#hashes = grownInt32(this.#hashes, length)
+    }
+    this.#next += 1
+    return this.#next - 1
+  }
+
+  /** Compacts the arena if half of it is garbage, else doubles it. */
+  #makeRoom(length: number): void {
+    const live = this.#used - this.#garbage
+    const compact = this.#garbage * 2 >= this.#used
+    let capacity = FIRST_ARENA
+    while (capacity < (compact ? (live + length) * 1.5 : this.#used + length)) capacity *= 2
+    capacity = Math.min(capacity, ARENA_LIMIT)
+    if (live + length > capacity || (!compact && this.#used + length > capacity)) {
+      throw new DbsyncError(
+        'VIEW.OUT_OF_RANGE',
+        'the text of the columns that the views keep exceeds 4 GB; need less. Leave long text columns out of the views.',
+      )
+    }
+    const arena = Buffer.allocUnsafeSlow(capacity)
+    if (!compact) {
+      this.#arena.copy(arena, 0, 0, this.#used)
+      this.#arena = arena
+      return
+    }
+    let used = 0
+    for (let id = 1; id < this.#next; id += 1) {
+      if (this.#references[id] === 0) continue
+      const start = this.#starts[id]!
+      this.#arena.copy(arena, used, start, start + this.#lengths[id]!)
+      this.#starts[id] = used
+      used += this.#lengths[id]!
+    }
+    this.#arena = arena
+    this.#used = used
+    this.#garbage = 0
+  }
+
+  #growTable(): void {
+    const old = this.#table
+    this.#table = new Int32Array(old.length * 2)
+    for (const id of old) if (id !== 0) this.#place(id)
+  }
+
+  #place(id: number): void {
+    const table = this.#table
+    const mask = table.length - 1
+    let place = this.#hashes[id]! & mask
+    while (table[place] !== 0) place = (place + 1) & mask
+    table[place] = id
+  }
+}

@@ -1,0 +1,117 @@
+import { readFile } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { expect, test } from 'vitest'
+import { generate } from '../../generators/generate.ts'
+import { isDbsyncError } from '../../src/core/errors.ts'
+import { compile } from '../support/compile.ts'
+import { prismaGenerate } from '../support/generate.ts'
+import { workspace } from '../support/workspace.ts'
+import { fixture, inputOf, schemaOf } from './input.ts'
+
+const BIN = resolve('generators/bin.ts')
+
+/** A fixture's schema whose generator runs from the sources. */
+async function runnable(name: string): Promise<string> {
+  return (await fixture(name)).replace(/provider( +)= "prisma-dbsync"/, `provider$1= "tsx ${BIN}"`)
+}
+
+/** Fails to compile unless each row type is what Prisma Client returns by default. */
+function equalityOf(models: readonly string[]): string {
+  return `import type { Prisma } from './out/client/client.ts'
+import type * as generated from './out/dbsync/index.ts'
+type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
+type Flat<T> = { [K in keyof T]: T[K] }
+${models
+  .map(
+    (model) =>
+      `export const is${model}: Equal<Flat<generated.${model}Row>, Flat<Prisma.${model}GetPayload<{}>>> = true\n`,
+  )
+  .join('')}
+// Shows that the comparison tells types apart.
+export const isNot: Equal<Flat<generated.${models[0]}Row>, Flat<Prisma.${models[0]}GetPayload<{}> & { more: 1 }>> = false
+// @ts-expect-error An optional field is not a required one.
+export const isNot2: Equal<{ a?: number }, { a: number }> = true
+`
+}
+
+for (const [name, models] of [
+  ['rich', ['Account', 'Group', 'Membership', 'Invoice']],
+  ['native-types', ['Everything', 'Lists']],
+] as const) {
+  test(`the real prisma generate makes of "${name}" rows that equal Prisma Client's`, async () => {
+    await using space = await workspace()
+    await space.write('schema.prisma', await runnable(name))
+    const run = prismaGenerate(space.path, ['--schema', 'schema.prisma'])
+    expect(run).toMatchObject({
+      status: 0,
+      output: expect.stringMatching(/Generated DBSync \(\d+\.\d+\.\d+\)/),
+    })
+    const file = await readFile(join(space.path, 'out/dbsync/index.ts'), 'utf8')
+    expect(file).toBe(await readFile(`test/generator/fixtures/${name}/index.ts`, 'utf8'))
+    await space.write('equality.ts', equalityOf(models))
+    expect(await compile(space, ['out/dbsync/index.ts', 'equality.ts'])).toBe('')
+  })
+}
+
+/** Whether the generator takes a schema; else its first problem, or that Prisma itself refuses it. */
+function answerTo(schema: string): string {
+  const input = inputOrNull(schema)
+  if (input === null) return 'Prisma refuses it'
+  try {
+    generate(input)
+    return 'accepted'
+  } catch (error) {
+    return isDbsyncError(error) ? `${error.code} ${error.message.split('\n')[2]?.trim()}` : String(error)
+  }
+}
+
+function inputOrNull(schema: string): ReturnType<typeof inputOf> | null {
+  try {
+    return inputOf(schema)
+  } catch {
+    return null
+  }
+}
+
+/** A model that makes the generated file use everything it may import. */
+const user = (fields: string): string =>
+  `model User {\n  id Int @id\n  a Decimal\n  b Json\n  c Bytes\n  d DateTime\n${fields}}`
+
+test('a name is refused with the way out, or what is generated for it compiles', async () => {
+  const words =
+    `abstract any arguments Array as asserts async bigint boolean Bytes Change constructor contract Date
+    declare Decimal defineSchema defineTable eval exports from get globalThis Handlers infer intrinsic is JsonValue
+    keyof module namespace never number object of override Partial Promise readonly Record require satisfies schema
+    Schema SchemaContract set static string symbol Table then TransactionInfo type Uint8Array undefined unique
+    unknown UserRow`.split(/\s+/)
+  const schemas = {
+    model: (names: readonly string[]) =>
+      schemaOf([user(''), ...names.map((name) => `model ${name} {\n  id Int @id\n}`)].join('\n')),
+    enum: (names: readonly string[]) =>
+      schemaOf(
+        [
+          user(names.map((name) => `  e_${name} ${name}\n`).join('')),
+          ...names.map((name) => `enum ${name} {\n  A\n}`),
+        ].join('\n'),
+      ),
+  }
+  await using space = await workspace()
+  const refused: Record<string, string[]> = {}
+  const unexpected: string[] = []
+  for (const [kind, schema] of Object.entries(schemas)) {
+    const accepted: string[] = []
+    refused[kind] = []
+    for (const word of words) {
+      const answer = answerTo(schema([word]))
+      if (answer === 'accepted') accepted.push(word)
+      else if (answer.startsWith(`GENERATOR.UNSUPPORTED_SCHEMA ${word}: `)) refused[kind].push(word)
+      else if (answer !== 'Prisma refuses it') unexpected.push(answer)
+    }
+    const { files } = generate(inputOf(schema(accepted)))
+    await space.write(`${kind}.ts`, files.get('index.ts') ?? '')
+  }
+  expect(await compile(space, ['model.ts', 'enum.ts'])).toBe('')
+  expect(unexpected).toEqual([])
+  expect(refused['model']).not.toContain('Change')
+  expect(refused['enum']).toEqual(expect.arrayContaining(['Change', 'Handlers', 'UserRow', 'Date', 'keyof']))
+})

@@ -1,0 +1,50 @@
+import { expect, test } from 'vitest'
+import { generate } from '../../generators/generate.ts'
+import { fixture, inputOf, schemaOf } from './input.ts'
+
+const emitted = (schema: string, config: Record<string, string> = {}): string =>
+  generate(inputOf(schema, { config })).files.get('index.ts') ?? ''
+
+const hash = (file: string): string | undefined => /hash: '(\w+)'/.exec(file)?.[1]
+
+test('a schema with everything gives the committed file', async () => {
+  const file = emitted(await fixture('rich'), { defaultSchema: 'app' })
+  await expect(file).toMatchFileSnapshot('./fixtures/rich/index.ts')
+})
+
+test('every native type gives the committed file', async () => {
+  const file = emitted(await fixture('native-types'))
+  await expect(file).toMatchFileSnapshot('./fixtures/native-types/index.ts')
+})
+
+test('a schema without models still gives a module', async () => {
+  const file = emitted(schemaOf('enum Lonely {\n  A\n}'))
+  await expect(file).toMatchFileSnapshot('./fixtures/no-models/index.ts')
+})
+
+test('the order of blocks in the schema changes nothing', () => {
+  const models = [
+    'model B {\n  id Int @id\n}',
+    'model A {\n  id Int @id\n}',
+    'enum E {\n  X\n}',
+    'enum D {\n  X\n}',
+  ]
+  const forward = emitted(schemaOf(models.join('\n')))
+  const backward = emitted(schemaOf(models.toReversed().join('\n')))
+  expect(forward).toBe(backward)
+  expect(forward).toContain("export const A: Table<'A', ARow, 'id'>")
+})
+
+test('two runs give the same bytes', async () => {
+  const schema = await fixture('rich')
+  expect(emitted(schema, { defaultSchema: 'app' })).toBe(emitted(schema, { defaultSchema: 'app' }))
+})
+
+test('the hash follows the contract, not the comments', () => {
+  const plain = emitted(schemaOf('model A {\n  id Int @id\n}'))
+  const commented = emitted(schemaOf('/// Words.\nmodel A {\n  id Int @id\n}'))
+  const wider = emitted(schemaOf('model A {\n  id BigInt @id\n}'))
+  expect(plain).not.toBe(commented)
+  expect(hash(plain)).toBe(hash(commented))
+  expect(hash(plain)).not.toBe(hash(wider))
+})

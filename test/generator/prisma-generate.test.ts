@@ -1,0 +1,49 @@
+import { spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { expect, test } from 'vitest'
+import { prismaGenerate } from '../support/generate.ts'
+import { workspace } from '../support/workspace.ts'
+
+const BIN = resolve('generators/bin.ts')
+
+const schemaWith = (options: string, blocks: string): string => `
+generator dbsync {
+  provider = "tsx ${BIN}"
+  output   = "./out"
+${options}
+}
+
+datasource db {
+  provider = "postgresql"
+}
+
+${blocks}
+`
+
+test('prisma generate fails with every problem, and writes nothing', async () => {
+  await using space = await workspace()
+  await space.write('schema.prisma', schemaWith('  defaultShema = "x"', 'model A {\n  b Int[] @unique\n}'))
+  const { status, output } = prismaGenerate(space.path, ['--schema', 'schema.prisma'])
+  expect(status).toBe(1)
+  expect(output).toContain('Did you mean "defaultSchema"?')
+  expect(output).toContain('A: it has no @id and no @unique over required fields')
+  expect(existsSync(join(space.path, 'out'))).toBe(false)
+})
+
+test('prisma generate prints the notes', async () => {
+  await using space = await workspace()
+  // A comment with U+2028 must not cut the protocol's line in two.
+  await space.write('schema.prisma', schemaWith('', '/// a\u2028b\nmodel A {\n  b Int @unique\n}'))
+  const { status, output } = prismaGenerate(space.path, ['--schema', 'schema.prisma'])
+  expect(output).toContain('DBSync: A has no @id; its unique (b) serves as its key.')
+  expect(output).toContain('Generated DBSync (')
+  expect(status).toBe(0)
+})
+
+test('started by hand, the generator says what it is', () => {
+  const { PRISMA_GENERATOR_INVOCATION: _, ...env } = process.env
+  const run = spawnSync(resolve('node_modules/.bin/tsx'), [BIN], { encoding: 'utf8', env })
+  expect(run).toMatchObject({ status: 0, stderr: '' })
+  expect(run.stdout).toContain('provider = "prisma-dbsync"')
+})

@@ -1,0 +1,2 @@
+import { expect, test } from 'vitest'
+test('fails', () => { expect(1).toBe(2) })

@@ -1,0 +1,177 @@
+import { execFile } from 'node:child_process'
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { promisify } from 'node:util'
+import { publint } from 'publint'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { prismaGenerate } from '../support/generate.ts'
+
+const run = promisify(execFile)
+const ROOT = resolve('.')
+
+/** A user's project, outside of ours: the packed package is installed, its dependencies are linked. */
+let project = ''
+
+const FILES = {
+  'package.json': JSON.stringify({ name: 'user', private: true, type: 'module' }),
+  'prisma/schema.prisma': `generator client {
+  provider = "prisma-client"
+  output   = "../src/generated/client"
+}
+
+generator dbsync {
+  provider = "prisma-dbsync"
+  output   = "../src/generated/dbsync"
+}
+
+datasource db {
+  provider = "postgresql"
+}
+
+model Restaurant {
+  id     String  @id
+  name   String
+  visits Visit[]
+}
+
+model Visit {
+  id           Int        @id
+  restaurantId String     @map("restaurant_id")
+  amountSpent  Decimal    @db.Decimal(10, 2)
+  restaurant   Restaurant @relation(fields: [restaurantId], references: [id])
+}
+`,
+  'tsconfig.json': JSON.stringify({
+    compilerOptions: {
+      target: 'es2023',
+      module: 'nodenext',
+      strict: true,
+      types: ['node'],
+      rewriteRelativeImportExtensions: true,
+      exactOptionalPropertyTypes: true,
+      outDir: 'out',
+      rootDir: 'src',
+    },
+    include: ['src'],
+  }),
+  'src/main.ts': `import { count, defineView, DbsyncError, eq, sum } from 'prisma-dbsync'
+import { Prisma } from './generated/client/client.ts'
+import { Restaurant, schema, Visit, type Handlers, type VisitRow } from './generated/dbsync/index.ts'
+
+const spending = defineView('spending', (q) =>
+  q
+    .from({ r: Restaurant })
+    .leftJoin({ v: Visit }, ({ r, v }) => eq(v.restaurantId, r.id))
+    .groupBy(({ r }) => [r.id])
+    .select(({ r, v }) => ({ id: r.id, visits: count(v.id), spent: sum(v.amountSpent) })),
+)
+const row: VisitRow = { id: 1, restaurantId: 'r1', amountSpent: new Prisma.Decimal('1.5') }
+const spent: string[] = []
+const handlers: Handlers = {
+  Visit: {
+    insert: ({ after }) => void spent.push(after.amountSpent.toFixed(2)),
+    // @ts-expect-error The types come through: a restaurant has no rating here.
+    update: ({ after }) => void after.rating,
+  },
+}
+handlers.Visit?.insert?.({
+  model: 'Visit',
+  op: 'insert',
+  key: { id: 1 },
+  after: row,
+  tx: { xid: 1n, lsn: 1n as never, commitTime: new Date(0), seq: 0 },
+})
+console.log(
+  JSON.stringify({
+    models: schema.contract.models.map(({ model }) => model),
+    isPrismas: new schema.Decimal('1') instanceof Prisma.Decimal,
+    isClass: new DbsyncError('SYNC.CLOSED', 'x') instanceof Error,
+    table: Visit.model,
+    sql: spending.sql,
+    spent,
+  }),
+)
+`,
+} as const
+
+beforeAll(async () => {
+  project = await mkdtemp(join(tmpdir(), 'dbsync-pack-'))
+  // npm runs the package's own "prepack", which builds it.
+  await run('npm', ['pack', '--pack-destination', project], { cwd: ROOT })
+  const [tarball = ''] = (await readdir(project)).filter((name) => name.endsWith('.tgz'))
+  const modules = join(project, 'node_modules')
+  await mkdir(join(modules, 'prisma-dbsync'), { recursive: true })
+  await run('tar', [
+    '-xzf',
+    join(project, tarball),
+    '-C',
+    join(modules, 'prisma-dbsync'),
+    '--strip-components=1',
+  ])
+  // Our dependencies and the peers, and nothing else that we happen to have.
+  for (const name of ['pg', 'zod', 'prisma', '@prisma', '@types/node']) {
+    await mkdir(join(modules, name, '..'), { recursive: true })
+    await symlink(join(ROOT, 'node_modules', name), join(modules, name))
+  }
+  // What npm does with "bin".
+  const manifest: { bin: Record<string, string> } = JSON.parse(
+    await readFile(join(modules, 'prisma-dbsync/package.json'), 'utf8'),
+  )
+  await mkdir(join(modules, '.bin'))
+  for (const [name, path] of Object.entries(manifest.bin)) {
+    await chmod(join(modules, 'prisma-dbsync', path), 0o755)
+    await symlink(join('../prisma-dbsync', path), join(modules, '.bin', name))
+  }
+  for (const [name, content] of Object.entries(FILES)) {
+    await mkdir(join(project, name, '..'), { recursive: true })
+    await writeFile(join(project, name), content)
+  }
+})
+
+afterAll(async () => {
+  await rm(project, { recursive: true, force: true })
+})
+
+test('the package holds what it runs and what its source maps name, and no tests', async () => {
+  const { stdout } = await run('find', ['.', '-type', 'f'], {
+    cwd: join(project, 'node_modules/prisma-dbsync'),
+  })
+  const files = stdout.trim().split('\n')
+  expect(files).toEqual(
+    expect.arrayContaining([
+      './package.json',
+      './LICENSE',
+      './bin/prisma-dbsync.js',
+      './dist/generators/bin.js',
+      './dist/src/index.js',
+      './dist/src/index.d.ts',
+      './src/index.ts',
+    ]),
+  )
+  expect(files.filter((name) => !/^\.\/(bin|dist|src|generators)\/|^\.\/[^/]+$/.test(name))).toEqual([])
+  expect(files.filter((name) => /test|fixture|\.env|\.tgz/.test(name))).toEqual([])
+})
+
+test('a project that installs it generates, compiles and runs', async () => {
+  const generated = prismaGenerate(project)
+  expect(generated).toMatchObject({ status: 0, output: expect.stringContaining('Generated DBSync') })
+  const compiled = await run(join(ROOT, 'node_modules/.bin/tsc'), ['-p', project, '--pretty', 'false']).catch(
+    (error: unknown) => error,
+  )
+  expect(compiled).toMatchObject({ stdout: '' })
+  const { stdout } = await run(process.execPath, [join(project, 'out/main.js')])
+  expect(JSON.parse(stdout)).toEqual({
+    models: ['Restaurant', 'Visit'],
+    isPrismas: true,
+    isClass: true,
+    table: 'Visit',
+    sql: expect.stringMatching(/LEFT JOIN[^]*GROUP BY/i),
+    spent: ['1.50'],
+  })
+})
+
+test('publint finds nothing', async () => {
+  const { messages } = await publint({ pkgDir: join(project, 'node_modules/prisma-dbsync'), strict: true })
+  expect(messages).toEqual([])
+})

@@ -1,0 +1,144 @@
+import type pg from 'pg'
+import type { ViewDefinition } from '../../src/views/define-view.ts'
+import { TEXT_SETTINGS, textOfPublic, textOfServer } from './canonical-text.ts'
+
+/** A row as it is compared: each column's canonical text. */
+export type ComparedRow = Readonly<Record<string, string>>
+
+/** One row on which a view and its SQL disagree. */
+export interface Difference {
+  readonly view: string
+  /** What the SQL answers; null: the view has a row too many. */
+  readonly expected: ComparedRow | null
+  /** What the view shows; null: the view lacks the row. */
+  readonly actual: ComparedRow | null
+}
+
+/**
+ * Compares all rows that a view shows with what its SQL answers on the server now; empty if they are the same.
+ *
+ * Both sides are compared as multisets, in both directions; where the view has a key, two rows of one key are
+ * reported as one difference. Numbers, bigints, booleans, texts, dates and bytes must be equal to the last bit and of
+ * the right JavaScript type, decimals by value, JSON whatever the order of its members. `client` is left with the
+ * settings {@link TEXT_SETTINGS}.
+ */
+export async function compareView(
+  view: ViewDefinition,
+  rows: Iterable<unknown>,
+  client: pg.ClientBase,
+): Promise<Difference[]> {
+  const expected = new Multiset()
+  for (const row of await rowsOnServer(view, client)) expected.add(row)
+  const extra = new Multiset()
+  for (const row of rows) {
+    const compared = publicRow(view, row)
+    if (!expected.remove(compared)) extra.add(compared)
+  }
+  return pair(view, [...expected.rows()], [...extra.rows()])
+}
+
+/** A difference in one line, with the columns that differ first. */
+export function formatDifference({ view, expected, actual }: Difference): string {
+  if (expected === null) return `${view}: the server has no row ${formatRow(actual ?? {})}`
+  if (actual === null) return `${view}: the view lacks the row ${formatRow(expected)}`
+  const names = [...new Set([...Object.keys(expected), ...Object.keys(actual)])]
+  const wrong = names.filter((name) => expected[name] !== actual[name])
+  const right = Object.fromEntries(
+    names.filter((name) => !wrong.includes(name)).map((name) => [name, actual[name]]),
+  )
+  const columns = wrong.map(
+    (name) => `${name} is ${actual[name] ?? 'absent'}, on the server ${expected[name] ?? 'absent'}`,
+  )
+  return `${view}: ${columns.join('; ')} in ${formatRow(right)}`
+}
+
+function formatRow(row: Readonly<Record<string, string | undefined>>): string {
+  return `{ ${Object.entries(row)
+    .map(([name, text]) => `${name}: ${text}`)
+    .join(', ')} }`
+}
+
+async function rowsOnServer(view: ViewDefinition, client: pg.ClientBase): Promise<ComparedRow[]> {
+  await client.query(TEXT_SETTINGS)
+  const { rows } = await client.query<(string | null)[]>({
+    text: view.sql,
+    rowMode: 'array',
+    types: { getTypeParser: () => (text: string) => text },
+  })
+  return rows.map((row) =>
+    Object.fromEntries(
+      view.ir.select.map(({ name, expression }, index) => [
+        name,
+        textOfServer(view.schema, expression.type, row[index] ?? null),
+      ]),
+    ),
+  )
+}
+
+function publicRow(view: ViewDefinition, row: unknown): ComparedRow {
+  if (typeof row !== 'object' || row === null) return { row: `${typeof row} where an object must be` }
+  const values = new Map(Object.entries(row))
+  const known = view.ir.select.map(({ name, expression }): [string, string] => {
+    const text = values.has(name) ? textOfPublic(expression.type, values.get(name)) : 'absent'
+    values.delete(name)
+    return [name, text]
+  })
+  // A property that the view does not define is a difference too.
+  return Object.fromEntries([
+    ...known,
+    ...[...values.keys()].map((name): [string, string] => [name, 'unexpected']),
+  ])
+}
+
+/** Rows by their text, with how often each is there. */
+class Multiset {
+  readonly #rows = new Map<string, { readonly row: ComparedRow; count: number }>()
+
+  add(row: ComparedRow): void {
+    const entry = this.#rows.get(identity(row))
+    if (entry === undefined) this.#rows.set(identity(row), { row, count: 1 })
+    else entry.count += 1
+  }
+
+  /** Whether the row was there. */
+  remove(row: ComparedRow): boolean {
+    const entry = this.#rows.get(identity(row))
+    if (entry === undefined) return false
+    entry.count -= 1
+    if (entry.count === 0) this.#rows.delete(identity(row))
+    return true
+  }
+
+  *rows(): Generator<ComparedRow> {
+    for (const { row, count } of this.#rows.values()) {
+      for (let index = 0; index < count; index += 1) yield row
+    }
+  }
+}
+
+function identity(row: ComparedRow): string {
+  return JSON.stringify(Object.entries(row))
+}
+
+function pair(
+  view: ViewDefinition,
+  missing: readonly ComparedRow[],
+  extra: readonly ComparedRow[],
+): Difference[] {
+  const { key } = view.ir
+  const keyOf = (row: ComparedRow): string => JSON.stringify(key?.map((name) => row[name]))
+  const byKey = new Map<string, ComparedRow[]>()
+  for (const row of key === null ? [] : extra) {
+    const rows = byKey.get(keyOf(row))
+    if (rows === undefined) byKey.set(keyOf(row), [row])
+    else rows.push(row)
+  }
+  const paired = new Set<ComparedRow>()
+  const differences = missing.map((expected): Difference => {
+    const actual = byKey.get(keyOf(expected))?.pop() ?? null
+    if (actual !== null) paired.add(actual)
+    return { view: view.name, expected, actual }
+  })
+  const left = key === null ? extra : [...byKey.values()].flat()
+  return [...differences, ...left.map((actual): Difference => ({ view: view.name, expected: null, actual }))]
+}

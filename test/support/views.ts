@@ -1,0 +1,43 @@
+import { expect } from 'vitest'
+import { createSync, type Sync, type SyncEvent, type ViewDefinition, type ViewSet } from 'prisma-dbsync'
+import { grandTotal, restaurantRating, userSpend } from '../../examples/views.ts'
+import { schema } from '../../generated/dbsync/index.ts'
+import { compareView, formatDifference } from './compare-view.ts'
+import type { TestDatabase } from './database.ts'
+
+/** The running example's three views. */
+export const exampleViews = { restaurantRating, userSpend, grandTotal }
+
+/** A sync of the example's views that notes its events. */
+export function exampleSync(
+  url: string,
+  options: Partial<Parameters<typeof createSync>[0]> = {},
+): { readonly sync: Sync<typeof exampleViews>; readonly events: SyncEvent[] } {
+  const events: SyncEvent[] = []
+  const sync = createSync({
+    schema,
+    connection: url,
+    views: exampleViews,
+    onEvent: (event) => events.push(event),
+    ...options,
+  })
+  return { sync: sync as Sync<typeof exampleViews>, events }
+}
+
+/** Fails unless every view equals its SQL on the server now. */
+export async function expectExact(
+  db: TestDatabase,
+  sync: Sync<typeof exampleViews>,
+  views: ViewSet = exampleViews,
+): Promise<void> {
+  await sync.catchUp()
+  const client = await db.connect()
+  const found: string[] = []
+  const live: Readonly<Record<string, { rows(): Iterable<unknown> }>> = sync.views
+  for (const [name, view] of Object.entries<ViewDefinition>(views)) {
+    const differences = await compareView(view, live[name]?.rows() ?? [], client)
+    found.push(...differences.map(formatDifference))
+  }
+  await client.end()
+  expect(found).toEqual([])
+}

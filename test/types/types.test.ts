@@ -1,0 +1,101 @@
+import { execFile } from 'node:child_process'
+import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { expect, test } from 'vitest'
+
+/** Files in a folder inside the project, so that imports resolve as they do for the project. */
+async function compile(files: Readonly<Record<string, string>>, flags: readonly string[] = []) {
+  await mkdir('.tmp', { recursive: true })
+  const folder = await mkdtemp(resolve('.tmp/types-'))
+  try {
+    for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text)
+    const config = {
+      extends: '../../tsconfig.json',
+      include: ['*.ts', '../../test/types/views.ts'],
+      exclude: [],
+    }
+    await writeFile(join(folder, 'tsconfig.json'), JSON.stringify(config))
+    return await new Promise<{ code: number; output: string }>((done) => {
+      execFile('node_modules/.bin/tsc', ['-p', folder, '--pretty', 'false', ...flags], (error, output) =>
+        done({ code: error === null ? 0 : 1, output }),
+      )
+    })
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+/** What the compiler had to instantiate for these files and for views.ts. */
+async function instantiations(files: Readonly<Record<string, string>>): Promise<number> {
+  const { code, output } = await compile(files, ['--extendedDiagnostics'])
+  expect(output).not.toContain('error TS')
+  expect(code).toBe(0)
+  return Number(/Instantiations:\s+(\d+)/.exec(output)?.[1])
+}
+
+test('rows, keys and refusals of views have exactly the declared types', async () => {
+  const { code, output } = await compile({}, ['--extendedDiagnostics'])
+  expect(output).not.toContain('error TS')
+  expect(code).toBe(0)
+})
+
+test('a wrong column is explained in the words of the schema', async () => {
+  const { output } = await compile({
+    'wrong.ts': `
+      import { defineView } from '../../src/views/define-view.ts'
+      import { eq } from '../../src/views/comparisons.ts'
+      import { Restaurant } from '../../test/types/fixture.ts'
+      export const view = defineView('wrong', (q) => q.from({ r: Restaurant })
+        .where(({ r }) => eq(r.rating, 'five'))
+        .select(({ r }) => ({ id: r.nmae })))
+    `,
+  })
+  expect(output).toContain(`Property 'nmae' does not exist on type 'Columns<"r", RestaurantRow, false>'.`)
+  expect(output).toMatch(/Argument of type '(string|"five")' is not assignable to parameter of type 'number/)
+})
+
+test('a view of eight joins stays within a small number of instantiations', async () => {
+  const chain = `
+    import { defineView } from '../../src/views/define-view.ts'
+    import { and, or } from '../../src/views/logic.ts'
+    import { eq, gt } from '../../src/views/comparisons.ts'
+    import { count } from '../../src/views/aggregates.ts'
+    import { Restaurant, Sample, User, Visit } from '../../test/types/fixture.ts'
+    export const view = defineView('big', (q) => q.from({ a: Visit })
+      ${['b', 'c', 'd', 'e', 'f', 'g', 'h']
+        .map((alias, index) => {
+          const table = ['Restaurant', 'User', 'Sample'][index % 3]
+          const id = table === 'Sample' ? 'int' : 'id'
+          const other = table === 'Restaurant' ? 'a.restaurantId' : 'a.userId'
+          return `.leftJoin({ ${alias}: ${table} }, ({ a, ${alias} }) => eq(${alias}.${id}, ${other}))`
+        })
+        .join('\n')}
+      .where(({ a, b, c }) => and(gt(a.visitRating, 3), or(eq(b.name, 'x'), eq(c.active, true))))
+      .groupBy(({ a, b, c }) => [a.restaurantId, a.userId, b.name, c.email])
+      .select(({ a, b, c }) => ({ r: a.restaurantId, u: a.userId, name: b.name, email: c.email, n: count() })))
+  `
+  const added = (await instantiations({ 'big.ts': chain })) - (await instantiations({}))
+  expect(added).toBeGreaterThan(0)
+  expect(added).toBeLessThan(10_000)
+})
+
+test('the examples in the documentation of the builder compile', async () => {
+  const sources = (await readdir('src/views')).filter((name) => name.endsWith('.ts'))
+  const files: Record<string, string> = {
+    'prisma-dbsync.ts': ['aggregates', 'comparisons', 'define-view', 'logic', 'query-builder', 'to-sql']
+      .map((name) => `export * from '../../src/views/${name}.ts'`)
+      .join('\n'),
+  }
+  for (const name of sources) {
+    const text = await readFile(`src/views/${name}`, 'utf8')
+    for (const [index, match] of [...text.matchAll(/@example\n \* ```ts\n(.*?)\n \* ```/gs)].entries()) {
+      files[`example-${index}-${name}`] = (match[1] ?? '')
+        .replaceAll(/^ \* ?/gm, '')
+        .replaceAll("'prisma-dbsync'", "'./prisma-dbsync.ts'")
+        .replaceAll("'./generated/dbsync/index.ts'", "'../../test/types/fixture.ts'")
+    }
+  }
+  expect(Object.keys(files).length).toBeGreaterThan(15)
+  const { output } = await compile(files)
+  expect(output).toBe('')
+})

@@ -1,0 +1,105 @@
+import { expect, test } from 'vitest'
+import { avg, count, min, sum } from '../../../src/views/aggregates.ts'
+import { eq, gt, isNull } from '../../../src/views/comparisons.ts'
+import { defineView } from '../../../src/views/define-view.ts'
+import { or } from '../../../src/views/logic.ts'
+import { Restaurant, schema, User, Visit } from '../../types/fixture.ts'
+
+const rating = (name = 'restaurant_rating', least = 1) =>
+  defineView(name, (q) =>
+    q
+      .from({ r: Restaurant })
+      .leftJoin({ v: Visit }, ({ r, v }) => eq(v.restaurantId, r.id))
+      .where(({ r }) => or(isNull(r.rating), gt(r.rating, least)))
+      .groupBy(({ r }) => [r.id, r.name])
+      .select(({ r, v }) => ({
+        id: r.id,
+        name: r.name,
+        visits: count(v.userId),
+        rating: avg(v.visitRating),
+        spent: sum(v.amountSpent),
+        first: min(v.restaurantId),
+      })),
+  )
+
+test('the SQL of a view is Postgres text with every name quoted and every literal typed', () => {
+  expect(rating().sql).toBe(
+    [
+      'SELECT',
+      '  "r"."id" AS "id",',
+      '  "r"."name" AS "name",',
+      '  count("v"."user_id") AS "visits",',
+      '  (avg("v"."visit_rating"))::float8 AS "rating",',
+      '  sum("v"."amount_spent") AS "spent",',
+      '  min("v"."restaurant_id" COLLATE "C") AS "first"',
+      'FROM "public"."restaurant" AS "r"',
+      'LEFT JOIN "public"."visit" AS "v" ON ("v"."restaurant_id" = "r"."id")',
+      `WHERE (("r"."rating" IS NULL) OR ("r"."rating" > '1'::integer))`,
+      'GROUP BY "r"."id", "r"."name"',
+    ].join('\n'),
+  )
+})
+
+test('the algebra carries the type of every expression', () => {
+  const { ir } = rating()
+  expect(ir.select.map(({ name, expression: { type } }) => [name, type])).toEqual([
+    ['id', { scalar: 'String', pgType: 'character varying(255)', list: false, nullable: false }],
+    ['name', { scalar: 'String', pgType: 'character varying(255)', list: false, nullable: false }],
+    ['visits', { scalar: 'Int', pgType: 'bigint', list: false, nullable: false }],
+    ['rating', { scalar: 'Float', pgType: 'double precision', list: false, nullable: true }],
+    ['spent', { scalar: 'Decimal', pgType: 'numeric', list: false, nullable: true }],
+    ['first', { scalar: 'String', pgType: 'text', list: false, nullable: true }],
+  ])
+  expect(ir).toMatchObject({
+    version: 1,
+    name: 'restaurant_rating',
+    sources: [
+      { alias: 'r', model: 'Restaurant', join: null },
+      { alias: 'v', model: 'Visit', join: { kind: 'left', on: { kind: 'call', name: 'eq' } } },
+    ],
+    groupBy: [
+      { source: 'r', field: 'id' },
+      { source: 'r', field: 'name' },
+    ],
+    key: ['id'],
+  })
+})
+
+test('a definition is frozen to the bottom and survives JSON', () => {
+  const view = rating()
+  const frozen = (value: unknown): boolean =>
+    typeof value !== 'object' ||
+    value === null ||
+    (Object.isFrozen(value) && Object.values(value).every((item) => frozen(item)))
+  expect(frozen(view)).toBe(true)
+  expect(view.schema).toBe(schema)
+  expect(JSON.parse(JSON.stringify(view))).toMatchObject({ name: view.name, ir: view.ir, sql: view.sql })
+})
+
+test('the fingerprint is the same for the same view and another for another', () => {
+  expect(rating().fingerprint).toMatch(/^[0-9a-f]{64}$/)
+  expect(rating().fingerprint).toBe(rating().fingerprint)
+  expect(rating('other').fingerprint).not.toBe(rating().fingerprint)
+  expect(rating('restaurant_rating', 2).fingerprint).not.toBe(rating().fingerprint)
+})
+
+test('columns spread into select are all selected', () => {
+  const view = defineView('spread', (q) => q.from({ v: Visit }).select(({ v }) => ({ ...v })))
+  expect(view.ir.select.map(({ name }) => name)).toEqual([
+    'userId',
+    'restaurantId',
+    'amountSpent',
+    'visitRating',
+  ])
+})
+
+test('several where calls are joined by AND; a Boolean column is a condition by itself', () => {
+  const view = defineView('active', (q) =>
+    q
+      .from({ u: User })
+      .where(({ u }) => u.active)
+      .where(({ u }) => eq(u.role, 'ADMIN'))
+      .select(({ u }) => ({ id: u.id })),
+  )
+  expect(view.sql.split('\n').at(-1)).toBe(`WHERE (("u"."active" = true) AND ("u"."role" = E'ad''min \\\\'))`)
+})

@@ -1,0 +1,159 @@
+import { Decimal } from '@prisma/client/runtime/client'
+import { expect, test } from 'vitest'
+import { quoteLiteral } from '../../../src/core/quote.ts'
+import { avg, count, max, min, sum } from '../../../src/views/aggregates.ts'
+import { eq, gt, gte, inArray, isNotNull, isNull, lt, lte, ne } from '../../../src/views/comparisons.ts'
+import { defineView, type ViewDefinition } from '../../../src/views/define-view.ts'
+import { and, not, or } from '../../../src/views/logic.ts'
+import { testDatabase } from '../../support/database.ts'
+import { DDL, Restaurant, Sample, User, Visit } from '../../types/fixture.ts'
+
+/** The whole of the language, with names as hostile as Postgres allows. */
+const VIEWS: readonly ViewDefinition[] = [
+  defineView('every_comparison', (q) =>
+    q
+      .from({ 'se"l ✓': Sample })
+      .where(({ 'se"l ✓': s }) =>
+        and(
+          or(lt(s.small, 5), lte(5, s.int), ne(s.big, s.int), eq(s.decimal, s.big)),
+          not(inArray(s.text, ["it's", '\\', '✓'])),
+          isNotNull(s.json),
+          eq(s.mood, 'GOOD'),
+          inArray(s.mood, ['GOOD', 'BAD']),
+          eq(s.oid, 5),
+          eq(s.real, 0.1),
+          gt(s.double, s.double),
+          gte(s.wide, new Decimal('0.5')),
+          s.boolean,
+          gt(s.varchar, s.text),
+          gt(s.varchar, 'x'),
+          gt('x', s.text),
+          eq(s.char, 'ab'),
+          eq(s.uuid, '0c5a1f3e-0000-4000-8000-0000000000ab'),
+          eq(s.bit, '101'),
+          eq(s.varbit, '1'),
+          eq(s.bytes, new Uint8Array([1])),
+          gt(s.date, new Date('2024-01-01')),
+          gt(s.timestamp, new Date(0)),
+          gt(s.timestamptz, new Date(0)),
+          gt(s.time, new Date(0)),
+        ),
+      )
+      .select(({ 'se"l ✓': s }) => ({
+        key: s.small,
+        'a"b': s['sel"ect ✓'],
+        select: s.small,
+        'ñ ✓': s.list,
+        "it's": gt(s.text, 'x'),
+        '\n': and(s.boolean, isNull(s.int)),
+        ['x'.repeat(63)]: s.varchar,
+      })),
+  ),
+  defineView('every_type', (q) =>
+    q.from({ order: Sample }).select(({ order: { citext: _, money: __, ...columns } }) => ({ ...columns })),
+  ),
+  defineView('every_aggregate', (q) =>
+    q.from({ s: Sample }).select(({ s }) => ({
+      rows: count(),
+      json: count(s.json),
+      small_sum: sum(s.small),
+      small_avg: avg(s.small),
+      small_min: min(s.small),
+      int_sum: sum(s.int),
+      int_avg: avg(s.int),
+      int_max: max(s.int),
+      big_sum: sum(s.big),
+      big_avg: avg(s.big),
+      big_max: max(s.big),
+      decimal_sum: sum(s.decimal),
+      decimal_avg: avg(s.decimal),
+      decimal_max: max(s.decimal),
+      wide_avg: avg(s.wide),
+      unbound_sum: sum(s.unbound),
+      unbound_avg: avg(s.unbound),
+      oid_max: max(s.oid),
+      real_max: max(s.real),
+      double_min: min(s.double),
+      text_min: min(s.text),
+      varchar_max: max(s.varchar),
+      date_max: max(s.date),
+      timestamp_max: max(s.timestamp),
+      timestamptz_min: min(s.timestamptz),
+      time_max: max(s.time),
+    })),
+  ),
+  defineView('every_join', (q) =>
+    q
+      .from({ v: Visit })
+      .innerJoin({ u: User }, ({ v, u }) => and(eq(u.id, v.userId), or(u.active, gt(v.visitRating, 3))))
+      .leftJoin({ 'r"': Restaurant }, ({ v, 'r"': r }) => eq(r.id, v.restaurantId))
+      .where(({ u }) => eq(u.role, 'ADMIN'))
+      .groupBy(({ v, 'r"': r, u }) => [v.restaurantId, r.name, u.role, u.dateOfBirth])
+      .select(({ v, 'r"': r, u }) => ({
+        id: v.restaurantId,
+        name: r.name,
+        role: u.role,
+        best: max(v.visitRating),
+      })),
+  ),
+]
+
+test.each(VIEWS)(
+  'Postgres accepts the SQL of $name and answers in the types of its algebra',
+  async (view) => {
+    await using db = await testDatabase({ schema: 'empty' })
+    await db.query(DDL)
+    const client = await db.connect()
+    const { fields } = await client.query(`SELECT * FROM (${view.sql}) AS view LIMIT 0`)
+    const types = await db.query<{ type: string }>(
+      `SELECT format_type(oid::oid, modifier::int) AS type
+       FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS t(oid, modifier, n) ORDER BY n`,
+      [
+        fields.map((field) => String(field.dataTypeID)),
+        fields.map((field) => String(field.dataTypeModifier)),
+      ],
+    )
+    expect(fields.map(({ name }, index) => [name, types[index]?.type])).toEqual(
+      view.ir.select.map(({ name, expression: { type } }) => [
+        name,
+        type.list ? `${type.pgType}[]` : type.pgType,
+      ]),
+    )
+  },
+)
+
+test('text is ordered by its bytes whatever the locale of its columns', async () => {
+  await using db = await testDatabase({ schema: 'empty' })
+  await db.query(DDL)
+  await db.query(`ALTER TABLE restaurant ALTER name TYPE varchar(255) COLLATE "und-x-icu"`)
+  for (const [index, name] of ['b', 'B', 'a', 'Z'].entries()) {
+    await db.query(`INSERT INTO restaurant VALUES (${index}, ${quoteLiteral(name)}, NULL, NULL)`)
+  }
+  const least = defineView('least', (q) =>
+    q.from({ r: Restaurant }).select(({ r }) => ({ min: min(r.name), max: max(r.name) })),
+  )
+  expect(await db.query(least.sql)).toEqual([{ min: 'B', max: 'b' }])
+  const upper = defineView('upper', (q) =>
+    q
+      .from({ r: Restaurant })
+      .where(({ r }) => lt(r.name, 'a'))
+      .select(({ r }) => ({ name: r.name })),
+  )
+  expect((await db.query<{ name: string }>(upper.sql)).map(({ name }) => name).toSorted()).toEqual(['B', 'Z'])
+})
+
+test('an aggregate over nothing is one row, a group over nothing is none', async () => {
+  await using db = await testDatabase({ schema: 'empty' })
+  await db.query(DDL)
+  const total = defineView('total', (q) =>
+    q.from({ v: Visit }).select(({ v }) => ({ visits: count(), spent: sum(v.amountSpent) })),
+  )
+  const grouped = defineView('grouped', (q) =>
+    q
+      .from({ v: Visit })
+      .groupBy(({ v }) => [v.userId])
+      .select(({ v }) => ({ id: v.userId, visits: count() })),
+  )
+  expect(await db.query(total.sql)).toEqual([{ visits: '0', spent: null }])
+  expect(await db.query(grouped.sql)).toEqual([])
+})
