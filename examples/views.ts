@@ -1,7 +1,7 @@
 import { avg, count, defineView, eq, max, sum } from 'prisma-dbsync'
 import { Restaurant, User, Visit } from '../generated/dbsync/index.ts'
 
-/** What guests think of each restaurant; one row a restaurant, also without visits. */
+/** How the guests rate each restaurant; one that nobody visited is there with 0 visits and no rating. */
 export const restaurantRating = defineView('restaurant_rating', (q) =>
   q
     .from({ r: Restaurant })
@@ -16,7 +16,7 @@ export const restaurantRating = defineView('restaurant_rating', (q) =>
     })),
 )
 
-/** What each user has spent, and the best rating given. */
+/** What each user spent, and the best rating that they gave. */
 export const userSpend = defineView('user_spend', (q) =>
   q
     .from({ u: User })
@@ -30,11 +30,13 @@ export const userSpend = defineView('user_spend', (q) =>
     })),
 )
 
-/** One row over all visits, also when there are none. */
+/** All visits in one row, which is there even when no visit is. */
 export const grandTotal = defineView('grand_total', (q) =>
   q.from({ v: Visit }).select(({ v }) => ({
     visits: count(),
-    spent: sum(v.amountSpent),
+    rated: count(v.visitRating),
     rating: avg(v.visitRating),
+    spent: sum(v.amountSpent),
+    average: avg(v.amountSpent),
   })),
 )

@@ -68,7 +68,9 @@ function emitChanges(name: string, after: string, local: LocalNames): readonly s
   const key = `key: ${name}Key`
   const row = `after: ${name}Row`
   const ops = ['Read', 'Insert', 'Update', 'Delete', 'Truncate']
-  const handlers = ops.map((op) => `  ${op.toLowerCase()}?(change: ${name}${op}): void | Promise<void>\n`)
+  // The rows of a snapshot go to views alone.
+  const handled = ops.filter((op) => op !== 'Read')
+  const handlers = handled.map((op) => `  ${op.toLowerCase()}?(change: ${name}${op}): void | Promise<void>\n`)
   return [
     change('Read', `A row of ${name} that was there when the table was read.`, [key, row]),
     change('Insert', `A new row of ${name}.`, [key, row]),

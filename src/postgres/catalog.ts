@@ -13,6 +13,8 @@ export interface CatalogColumn {
   /** The oid of the column's type, as the stream names it. */
   readonly typeOid: number
   readonly isGenerated: boolean
+  /** Whether two texts are equal exactly if their bytes are. */
+  readonly isDeterministic: boolean
 }
 
 /** A table as the catalog has it. */
@@ -61,7 +63,9 @@ const READ_COLUMNS = `
          coalesce(e.oid, t.oid) <> t.oid AS list,
          pg_catalog.format_type(coalesce(e.oid, t.oid), a.atttypmod) AS type,
          coalesce(e.typname, t.typname)::text AS type_name,
-         coalesce(e.typtype, t.typtype) = 'e' AS is_enum
+         coalesce(e.typtype, t.typtype) = 'e' AS is_enum,
+         coalesce((SELECT collisdeterministic FROM pg_catalog.pg_collation WHERE oid = a.attcollation), true)
+           AS is_deterministic
   FROM pg_catalog.pg_attribute a
   JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
   LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem AND t.typcategory = 'A'
@@ -94,6 +98,7 @@ export async function readCatalogTable(
     type: string
     type_name: string
     is_enum: boolean
+    is_deterministic: boolean
   }>(READ_COLUMNS, [row.oid])
   return {
     oid: Number(row.oid),
@@ -108,6 +113,7 @@ export async function readCatalogTable(
       list: column.list,
       typeOid: Number(column.type_oid),
       isGenerated: column.is_generated,
+      isDeterministic: column.is_deterministic,
     })),
     primaryKey: row.primary_key,
     identity: row.identity_columns,

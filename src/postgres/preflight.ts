@@ -170,6 +170,14 @@ function checkColumn(
     )
     return
   }
+  if (!found.isDeterministic) {
+    add(
+      'VIEW.NOT_EXACT',
+      `${where} has a non-deterministic collation, by which texts of different bytes may be equal. Give the column a ` +
+        'deterministic collation, or leave it out of views and handlers.',
+      details,
+    )
+  }
   const expected = `${expectedType(contract, column)}${column.list ? '[]' : ''}`
   const actual = `${column.enum === undefined ? found.type : enumName(found)}${found.list ? '[]' : ''}`
   if (expected !== actual) {

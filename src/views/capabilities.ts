@@ -131,7 +131,7 @@ const UNBOUND_NUMERIC: Capability = {
 const LIST = nothing('list', 'a list cannot be compared, and Postgres may hold NULL where Prisma shows []')
 
 /** What a view may do with values of that type, or of a column's. */
-export function capabilityOf(type: Pick<TypeIr, 'enum' | 'pgType' | 'list'>): Capability {
+export function capabilityOf(type: Pick<TypeIr, 'pgType' | 'list'> & Partial<TypeIr>): Capability {
   if (type.list) return LIST
   if (type.enum !== undefined) {
     return equalOnly(

@@ -1,6 +1,6 @@
 import { parsePgTypeName } from '../values/pg-type.ts'
 import { capabilityOf } from './capabilities.ts'
-import { label, refuse, type CheckScope } from './check-expression.ts'
+import { label, refuse, type CheckScope } from './check-column.ts'
 import type { CallIr, ColumnIr, ExpressionIr, SourceIr } from './view-ir.ts'
 
 /** The parts of a conjunction. */

@@ -1,4 +1,4 @@
-import type { CheckScope, ScopeSource } from './check-expression.ts'
+import type { CheckScope, ScopeSource } from './check-column.ts'
 import type { Problems } from './problems.ts'
 import { isTable, modelOfTable, type RawSource } from './query-builder.ts'
 

@@ -1,17 +1,10 @@
 import type { Schema } from '../contract/schema-contract.ts'
 import { invariant } from '../core/errors.ts'
 import { capabilityOf } from './capabilities.ts'
-import {
-  checkAggregate,
-  checkCall,
-  checkColumn,
-  checkPredicate,
-  columnsIn,
-  label,
-  refuse,
-  type CheckScope,
-} from './check-expression.ts'
+import { checkAggregate } from './check-aggregate.ts'
+import { checkColumn, columnsIn, label, refuse, type CheckScope } from './check-column.ts'
 import { checkJoin } from './check-joins.ts'
+import { checkCall, checkPredicate } from './check-predicate.ts'
 import { checkSources } from './check-sources.ts'
 import { isExpression } from './expression.ts'
 import { identifyingColumns, inferKey, outputsOf } from './infer-key.ts'

@@ -146,10 +146,22 @@ function encodeFloat(value: unknown, round: (value: number) => number, pgType: s
 function shortestReal(value: number): number {
   const real = Math.fround(value)
   for (let digits = 1; digits < 9; digits += 1) {
-    const short = Number(real.toPrecision(digits))
+    const short = roundHalfEven(real, digits)
     if (Math.fround(short) === real && !isTie(short, real)) return short
   }
-  return Number(real.toPrecision(9))
+  return roundHalfEven(real, 9)
+}
+
+/** `toPrecision` rounds halves away from zero, Postgres to the even digit: 3842880.25 is 3842880.2. */
+function roundHalfEven(value: number, digits: number): number {
+  // All digits, to tell a half from nearly a half; the limit is 100 since ES2018.
+  // oxlint-disable-next-line oxc/number-arg-out-of-range
+  const [mantissa = '', exponent] = value.toExponential(99).split('e')
+  const all = mantissa.replace(/[.-]/g, '')
+  const rest = all.slice(digits)
+  const half = /^50*$/.test(rest) && /[02468]$/.test(all.slice(0, digits))
+  const cut = mantissa.slice(0, mantissa.length - rest.length)
+  return Number(half ? `${cut}e${exponent}` : value.toPrecision(digits))
 }
 
 /** Half-way to the next `real`, where reading it back is a matter of rounding; Postgres avoids those. */

@@ -227,7 +227,7 @@ class Planner {
         if (output?.expression.kind === 'column') return output.expression
         throw this.#invalid('key', `"${name}", which is no selected column`, 'names of selected columns')
       })
-      this.#sources.forEach((source, index) => this.#requireCovered(index, source, parts))
+      this.#requireIdentity(parts)
       return { parts: distinct(parts), identity: distinct(parts).length }
     }
     const all = distinct(groupBy ?? [])
@@ -259,35 +259,50 @@ class Planner {
     return { parts: [...own, ...dependent], identity: own.length }
   }
 
-  /** A row's identity needs the key of every source, unless a join already fixes it. */
-  #requireCovered(index: number, source: DraftSource, key: readonly ColumnIr[]): void {
-    const covered = source.model.key.every((field) => this.#covered(index, field, key, new Set()))
-    if (!covered) {
-      throw this.#invalid(
-        'key',
-        `a key that does not identify the rows of ${source.alias}`,
-        `the key of ${source.model.model} in it, or no key at all`,
-      )
+  /** A row's identity needs the key of every source, unless joins and conditions fix it. */
+  #requireIdentity(key: readonly ColumnIr[]): void {
+    const decided = new Set(key.map(nameOf))
+    const knows = ({ alias, model }: DraftSource, field: string): boolean =>
+      decided.has(`${alias}.${field}`) || model.key.every((item) => decided.has(`${alias}.${item}`))
+    for (let size = -1; size !== decided.size;) {
+      size = decided.size
+      for (const child of this.#sources) this.#spread(child, knows, decided)
+      for (const condition of this.#conditions) {
+        if (condition.kind !== 'call' || condition.name !== 'eq') continue
+        const [a, b] = condition.args
+        for (const [side, other] of [
+          [a, b],
+          [b, a],
+        ]) {
+          if (side?.kind !== 'column') continue
+          const source = other?.kind === 'column' ? this.#sources[this.#sourceOf(other)] : undefined
+          const fixed = other?.kind === 'column' && source !== undefined && knows(source, other.field)
+          if (other?.kind === 'literal' || fixed) decided.add(nameOf(side))
+        }
+      }
     }
+    const open = this.#sources.find((source) => !source.model.key.every((field) => knows(source, field)))
+    if (open === undefined) return
+    throw this.#invalid(
+      'key',
+      `a key that does not identify the rows of ${open.alias}`,
+      `the key of ${open.model.model} in it, or no key at all`,
+    )
   }
 
-  #covered(index: number, field: string, key: readonly ColumnIr[], seen: Set<string>): boolean {
-    const source = this.#sources[index]
-    const mark = `${index}.${field}`
-    if (source === undefined || seen.has(mark)) return false
-    seen.add(mark)
-    if (key.some((column) => column.source === source.alias && column.field === field)) return true
-    return this.#sources.some(({ edge }, child) => {
-      if (edge === null) return false
-      return edge.childFields.some((childField, at) => {
-        const parentField = edge.parentFields[at]
-        if (parentField === undefined) return false
-        // The parent's value decides the child's, which may also be missing; not the other way round.
-        if (child === index && childField === field) return this.#covered(edge.parent, parentField, key, seen)
-        if (edge.parent === index && parentField === field && !edge.outer)
-          return this.#covered(child, childField, key, seen)
-        return false
-      })
+  /** The parent's value decides the child's, which may also be missing; an inner join works both ways. */
+  #spread(
+    child: DraftSource,
+    knows: (source: DraftSource, field: string) => boolean,
+    decided: Set<string>,
+  ): void {
+    const parent = child.edge === null ? undefined : this.#sources[child.edge.parent]
+    if (child.edge === null || parent === undefined) return
+    const { outer, parentFields, childFields } = child.edge
+    childFields.forEach((childField, at) => {
+      const parentField = parentFields[at] ?? ''
+      if (knows(parent, parentField)) decided.add(`${child.alias}.${childField}`)
+      if (!outer && knows(child, childField)) decided.add(`${parent.alias}.${parentField}`)
     })
   }
 
@@ -426,6 +441,10 @@ function capability(contract: ColumnContract): Capability {
 function conjuncts(expression: ExpressionIr): readonly ExpressionIr[] {
   if (expression.kind === 'call' && expression.name === 'and') return expression.args.flatMap(conjuncts)
   return [expression]
+}
+
+function nameOf({ source, field }: ColumnIr): string {
+  return `${source}.${field}`
 }
 
 function sameColumn(a: ExpressionIr, b: ExpressionIr): boolean {

@@ -14,13 +14,6 @@ const OPERATORS = { eq: '=', ne: '<>', gt: '>', gte: '>=', lt: '<', lte: '<=' } 
  * matters, and text is ordered by `COLLATE "C"`, so no locale does.
  *
  * Throws: CONTRACT.INVALID if the schema lacks a model or a field of the view.
- *
- * @example
- * ```ts
- * import { toSql, type ViewDefinition } from 'prisma-dbsync'
- *
- * export const show = (view: ViewDefinition) => toSql(view.ir, view.schema) === view.sql
- * ```
  */
 export function toSql(ir: ViewIr, schema: Schema): string {
   const models = new Map(ir.sources.map(({ alias, model }) => [alias, modelOf(schema, model)]))

@@ -20,6 +20,11 @@ export function compareWords(a0: number, a1: number, b0: number, b1: number): nu
 }
 
 const FIRST_NODES = 64
+/** A node's words lie together: a step down the tree costs one cache line. */
+const STRIDE = 5
+const LEFT = 2
+const RIGHT = 3
+const COUNT = 4
 
 /**
  * Many multisets over one pool of nodes, each known by its root; for `min` and `max` under deletes.
@@ -32,10 +37,8 @@ const FIRST_NODES = 64
 export class OrderedMultiset {
   readonly #compare: WordComparison
   readonly #holder: ValueHolder | null
-  #words: Int32Array = new Int32Array(FIRST_NODES * 2)
-  /** Left child at 2n, right child at 2n + 1; node 0 is nobody, and its left link is the root in work. */
-  #children: Int32Array = new Int32Array(FIRST_NODES * 2)
-  #counts: Int32Array = new Int32Array(FIRST_NODES)
+  /** Two words of the value, left and right child, count. Nobody is node 0; its left link is the root in work. */
+  #nodes: Int32Array = new Int32Array(FIRST_NODES * STRIDE)
   #next = 1
   /** Head of the list of free nodes, linked through the left child. */
   #free = 0
@@ -46,102 +49,105 @@ export class OrderedMultiset {
   }
 
   get byteLength(): number {
-    return this.#words.byteLength + this.#children.byteLength + this.#counts.byteLength
+    return this.#nodes.byteLength
   }
 
   /** Adds one copy of a value; returns the new root. */
   add(root: number, word0: number, word1: number): number {
     const known = this.#find(root, word0, word1)
     if (known !== 0) {
-      this.#counts[known]! += 1
+      this.#nodes[known * STRIDE + COUNT]! += 1
       return root
     }
     const node = this.#take(word0, word1)
     const priority = mix32(node)
-    const children = this.#children
-    children[0] = root
-    let link = 0
+    const nodes = this.#nodes
+    nodes[LEFT] = root
+    let link = LEFT
     let current = root
     while (current !== 0 && mix32(current) > priority) {
-      link = current * 2 + (this.#compareNode(current, word0, word1) < 0 ? 1 : 0)
-      current = children[link]!
+      link = current * STRIDE + (this.#compareNode(current, word0, word1) < 0 ? RIGHT : LEFT)
+      current = nodes[link]!
     }
-    children[link] = node
+    nodes[link] = node
     // What lies below is split by the value into the new node's two sides.
-    let left = node * 2
-    let right = node * 2 + 1
+    let left = node * STRIDE + LEFT
+    let right = node * STRIDE + RIGHT
     while (current !== 0) {
       if (this.#compareNode(current, word0, word1) < 0) {
-        children[left] = current
-        left = current * 2 + 1
-        current = children[left]!
+        nodes[left] = current
+        left = current * STRIDE + RIGHT
+        current = nodes[left]!
       } else {
-        children[right] = current
-        right = current * 2
-        current = children[right]!
+        nodes[right] = current
+        right = current * STRIDE + LEFT
+        current = nodes[right]!
       }
     }
-    children[left] = 0
-    children[right] = 0
-    return children[0]!
+    nodes[left] = 0
+    nodes[right] = 0
+    return nodes[LEFT]!
   }
 
   /** Takes one copy of a value out, which must be there; returns the new root. */
   remove(root: number, word0: number, word1: number): number {
-    const children = this.#children
-    children[0] = root
-    let link = 0
+    const nodes = this.#nodes
+    nodes[LEFT] = root
+    let link = LEFT
     let node = root
     for (;;) {
       if (node === 0) return root
       const order = this.#compareNode(node, word0, word1)
       if (order === 0) break
-      link = node * 2 + (order < 0 ? 1 : 0)
-      node = children[link]!
+      link = node * STRIDE + (order < 0 ? RIGHT : LEFT)
+      node = nodes[link]!
     }
-    this.#counts[node]! -= 1
-    if (this.#counts[node] !== 0) return root
-    let left = children[node * 2]!
-    let right = children[node * 2 + 1]!
+    const at = node * STRIDE
+    nodes[at + COUNT]! -= 1
+    if (nodes[at + COUNT] !== 0) return root
+    let left = nodes[at + LEFT]!
+    let right = nodes[at + RIGHT]!
     while (left !== 0 && right !== 0) {
       if (mix32(left) > mix32(right)) {
-        children[link] = left
-        link = left * 2 + 1
-        left = children[link]!
+        nodes[link] = left
+        link = left * STRIDE + RIGHT
+        left = nodes[link]!
       } else {
-        children[link] = right
-        link = right * 2
-        right = children[link]!
+        nodes[link] = right
+        link = right * STRIDE + LEFT
+        right = nodes[link]!
       }
     }
-    children[link] = left === 0 ? right : left
-    this.#holder?.release(this.#words[node * 2]!)
-    const result = children[0]!
-    children[node * 2] = this.#free
+    nodes[link] = left === 0 ? right : left
+    this.#holder?.release(nodes[at]!)
+    const result = nodes[LEFT]!
+    nodes[at + LEFT] = this.#free
     this.#free = node
     return result
   }
 
   /** The node of the least value, or 0 for the empty set. */
   first(root: number): number {
-    let node = root
-    while (node !== 0 && this.#children[node * 2] !== 0) node = this.#children[node * 2]!
-    return node
+    return this.#end(root, LEFT)
   }
 
   /** The node of the greatest value, or 0 for the empty set. */
   last(root: number): number {
-    let node = root
-    while (node !== 0 && this.#children[node * 2 + 1] !== 0) node = this.#children[node * 2 + 1]!
-    return node
+    return this.#end(root, RIGHT)
   }
 
   word0(node: number): number {
-    return this.#words[node * 2]!
+    return this.#nodes[node * STRIDE]!
   }
 
   word1(node: number): number {
-    return this.#words[node * 2 + 1]!
+    return this.#nodes[node * STRIDE + 1]!
+  }
+
+  #end(root: number, side: number): number {
+    let node = root
+    for (let next = root; next !== 0; next = this.#nodes[node * STRIDE + side]!) node = next
+    return node
   }
 
   #find(root: number, word0: number, word1: number): number {
@@ -149,30 +155,28 @@ export class OrderedMultiset {
     while (node !== 0) {
       const order = this.#compareNode(node, word0, word1)
       if (order === 0) return node
-      node = this.#children[node * 2 + (order < 0 ? 1 : 0)]!
+      node = this.#nodes[node * STRIDE + (order < 0 ? RIGHT : LEFT)]!
     }
     return 0
   }
 
   #compareNode(node: number, word0: number, word1: number): number {
-    return this.#compare(this.#words[node * 2]!, this.#words[node * 2 + 1]!, word0, word1)
+    const at = node * STRIDE
+    return this.#compare(this.#nodes[at]!, this.#nodes[at + 1]!, word0, word1)
   }
 
   #take(word0: number, word1: number): number {
     let node = this.#free
-    if (node !== 0) this.#free = this.#children[node * 2]!
+    if (node !== 0) this.#free = this.#nodes[node * STRIDE + LEFT]!
     else {
       node = this.#next
       this.#next += 1
-      if (node === this.#counts.length) {
-        this.#words = grownInt32(this.#words, node * 4)
-        this.#children = grownInt32(this.#children, node * 4)
-        this.#counts = grownInt32(this.#counts, node * 2)
-      }
+      if (node * STRIDE === this.#nodes.length) this.#nodes = grownInt32(this.#nodes, node * STRIDE * 2)
     }
-    this.#words[node * 2] = word0
-    this.#words[node * 2 + 1] = word1
-    this.#counts[node] = 1
+    const at = node * STRIDE
+    this.#nodes[at] = word0
+    this.#nodes[at + 1] = word1
+    this.#nodes[at + COUNT] = 1
     this.#holder?.acquire(word0)
     return node
   }

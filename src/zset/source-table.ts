@@ -66,7 +66,10 @@ export class SourceTable {
   readonly #slotWords: number
   readonly #interned: readonly InternedColumn[]
   readonly #valueStart: number
+  readonly #nullEnd: number
   readonly #valueEnd: number
+  /** The change bit of the column that a value word belongs to. */
+  readonly #bitsOfWord: Int32Array
   readonly #keyMap: WordMap
   readonly #keyMask: number
   readonly #indexMask: number
@@ -88,6 +91,7 @@ export class SourceTable {
     layout.take(1)
     this.#valueStart = layout.end
     const nullWords = layout.take(Math.ceil(contracts.length / 32))
+    this.#nullEnd = layout.end
     // Doubles last, so that at most one word is lost to alignment.
     const offsets = new Map<number, number>()
     codecs.forEach((codec, index) => {
@@ -115,6 +119,10 @@ export class SourceTable {
       if (codec.storage === 'float64') return new Float64Column(codec, place)
       return new InternedColumn(codec, place, request.interner)
     })
+    this.#bitsOfWord = new Int32Array(this.#valueEnd)
+    for (const column of this.columns) {
+      this.#bitsOfWord.fill(column.changeBit, column.offset, column.offset + column.width)
+    }
     this.#interned = this.columns.filter((column) => column instanceof InternedColumn)
     this.keyColumns = model.key.map((field) => this.column(field))
     this.keyOffsets = offsetsOf(this.keyColumns)
@@ -299,19 +307,21 @@ export class SourceTable {
     const { words, stride } = this.rows
     const left = a * stride
     const right = b * stride
+    const bits = this.#bitsOfWord
     let changed = 0
-    const { columns } = this
-    for (let index = 0; index < columns.length; index += 1) {
-      const column = columns[index]
-      if (column === undefined) continue
-      const { offset, nullOffset } = column
-      if (
-        words[left + offset] !== words[right + offset] ||
-        (column.width === 2 && words[left + offset + 1] !== words[right + offset + 1]) ||
-        (nullOffset >= 0 && ((words[left + nullOffset]! ^ words[right + nullOffset]!) & column.nullBit) !== 0)
-      ) {
-        changed |= column.changeBit
-      }
+    for (let offset = this.#valueStart; offset < this.#valueEnd; offset += 1) {
+      const difference = words[left + offset]! ^ words[right + offset]!
+      if (difference === 0) continue
+      changed |= bits[offset]!
+      if (offset < this.#nullEnd) changed |= this.#changedNulls(offset, difference)
+    }
+    return changed
+  }
+
+  #changedNulls(offset: number, difference: number): number {
+    let changed = 0
+    for (const column of this.columns) {
+      if (column.nullOffset === offset && (difference & column.nullBit) !== 0) changed |= column.changeBit
     }
     return changed
   }

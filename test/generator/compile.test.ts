@@ -53,6 +53,79 @@ for (const [name, models] of [
   })
 }
 
+const USAGE = `
+import type { AnyChange, Schema } from 'prisma-dbsync'
+import type { Bytes, Decimal } from '@prisma/client/runtime/client'
+import { Account, Role, schema, type AccountChange, type Change, type Handlers, type MembershipKey } from './index.ts'
+
+export const any: (change: Change) => AnyChange = (change) => change
+export const typed: Schema<Handlers> = schema
+export const role: Role = Role.GUEST
+// @ts-expect-error A label of the database is not a name of Prisma's.
+export const label: Role = '__proto__'
+export const model: 'Account' = Account.model
+export const key: MembershipKey = { groupId: 1, accountId: 'a', role: 'ADMIN' }
+// @ts-expect-error The key has three columns.
+export const half: MembershipKey = { groupId: 1, accountId: 'a' }
+
+export function byModel(change: Change): string | number {
+  switch (change.model) {
+    case 'Account':
+      return change.op === 'truncate' ? 0 : change.key.id
+    case 'Group':
+      return change.op === 'insert' ? change.after.name : 0
+    case 'Invoice':
+      // @ts-expect-error A truncate has no key.
+      return change.key.year
+    case 'Membership':
+      return change.op
+  }
+}
+
+export function byOp(change: AccountChange): unknown {
+  if (change.op === 'update') {
+    const fixed: boolean = change.after.delete
+    const decimal: Decimal | null = change.after.limit
+    const large: Bytes | null | undefined = change.after.avatar
+    // @ts-expect-error It may be stored out of line, and absent.
+    const sure: Bytes | null = change.after.avatar
+    // @ts-expect-error The WAL has the old row only with REPLICA IDENTITY FULL.
+    const old: boolean | undefined = change.before.delete
+    const field: 'email' | undefined = change.changed?.find((name) => name === 'email')
+    // @ts-expect-error There is no such field.
+    const other = change.changed?.includes('e-mail')
+    return [fixed, decimal, large, sure, old, field, other]
+  }
+  if (change.op === 'delete') {
+    const id: string = change.before.id
+    // @ts-expect-error Only the key is sure.
+    const email: string = change.before.email
+    return [id, email]
+  }
+  const whole: string | undefined = change.op === 'truncate' ? undefined : change.after.email
+  return whole
+}
+
+export const handlers: Handlers = {
+  Account: {
+    insert: async ({ after }) => void (await Promise.resolve(after.balance.plus(1))),
+    update({ after, changed }) {
+      console.log(after.email?.length, changed)
+    },
+  },
+  // @ts-expect-error There is no such model.
+  Accounts: {},
+}
+declare const console: { log(...values: unknown[]): void }
+`
+
+test('changes and handlers are told apart by their types, and promise no more than the WAL has', async () => {
+  await using space = await workspace()
+  await space.write('index.ts', await readFile('test/generator/fixtures/rich/index.ts', 'utf8'))
+  await space.write('usage.ts', USAGE)
+  expect(await compile(space, ['index.ts', 'usage.ts'])).toBe('')
+})
+
 /** Whether the generator takes a schema; else its first problem, or that Prisma itself refuses it. */
 function answerTo(schema: string): string {
   const input = inputOrNull(schema)

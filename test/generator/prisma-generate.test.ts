@@ -1,8 +1,9 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
+import { rm, utimes } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { expect, test } from 'vitest'
-import { prismaGenerate } from '../support/generate.ts'
+import { isFresh, prismaGenerate } from '../support/generate.ts'
 import { workspace } from '../support/workspace.ts'
 
 const BIN = resolve('generators/bin.ts')
@@ -46,4 +47,32 @@ test('started by hand, the generator says what it is', () => {
   const run = spawnSync(resolve('node_modules/.bin/tsx'), [BIN], { encoding: 'utf8', env })
   expect(run).toMatchObject({ status: 0, stderr: '' })
   expect(run.stdout).toContain('provider = "prisma-dbsync"')
+})
+
+test('the outputs are fresh until an input or an output changes', async () => {
+  await using space = await workspace()
+  const inputs = [
+    'prisma/schema.prisma',
+    'prisma.config.ts',
+    'generators/deep/a.ts',
+    'src/contract/a.ts',
+    'src/core/errors.ts',
+    'node_modules/.package-lock.json',
+  ]
+  const outputs = ['generated/client/client.ts', 'generated/dbsync/index.ts']
+  for (const name of [...inputs, ...outputs]) await space.write(name, '')
+  expect(isFresh(space.path)).toBe(false)
+  await space.write('generated/.stamp', '')
+  const later = new Date(Date.now() + 60_000)
+  await utimes(join(space.path, 'generated/.stamp'), later, later)
+  expect(isFresh(space.path)).toBe(true)
+  for (const name of inputs) {
+    const [path, past] = [join(space.path, name), new Date(0)]
+    await utimes(path, later, later)
+    expect({ name, isFresh: isFresh(space.path) }).toEqual({ name, isFresh: false })
+    await utimes(path, past, past)
+  }
+  expect(isFresh(space.path)).toBe(true)
+  await rm(join(space.path, 'generated/dbsync/index.ts'))
+  expect(isFresh(space.path)).toBe(false)
 })

@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { publint } from 'publint'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import * as z from 'zod'
 import { prismaGenerate } from '../support/generate.ts'
 
 const run = promisify(execFile)
@@ -99,7 +100,7 @@ beforeAll(async () => {
   project = await mkdtemp(join(tmpdir(), 'dbsync-pack-'))
   // npm runs the package's own "prepack", which builds it.
   await run('npm', ['pack', '--pack-destination', project], { cwd: ROOT })
-  const [tarball = ''] = (await readdir(project)).filter((name) => name.endsWith('.tgz'))
+  const tarball = (await readdir(project)).find((name) => name.endsWith('.tgz')) ?? ''
   const modules = join(project, 'node_modules')
   await mkdir(join(modules, 'prisma-dbsync'), { recursive: true })
   await run('tar', [
@@ -109,15 +110,15 @@ beforeAll(async () => {
     join(modules, 'prisma-dbsync'),
     '--strip-components=1',
   ])
-  // Our dependencies and the peers, and nothing else that we happen to have.
-  for (const name of ['pg', 'zod', 'prisma', '@prisma', '@types/node']) {
+  const manifest = z
+    .object({ bin: z.record(z.string(), z.string()), dependencies: z.record(z.string(), z.string()) })
+    .parse(JSON.parse(await readFile(join(modules, 'prisma-dbsync/package.json'), 'utf8')))
+  // What the package depends on, what every user of Prisma has, and nothing else that we happen to have.
+  for (const name of [...Object.keys(manifest.dependencies), 'prisma', '@prisma', '@types/node']) {
     await mkdir(join(modules, name, '..'), { recursive: true })
     await symlink(join(ROOT, 'node_modules', name), join(modules, name))
   }
   // What npm does with "bin".
-  const manifest: { bin: Record<string, string> } = JSON.parse(
-    await readFile(join(modules, 'prisma-dbsync/package.json'), 'utf8'),
-  )
   await mkdir(join(modules, '.bin'))
   for (const [name, path] of Object.entries(manifest.bin)) {
     await chmod(join(modules, 'prisma-dbsync', path), 0o755)

@@ -43,7 +43,7 @@ export function textOfServer(schema: Schema, type: TypeIr, printed: string | nul
       const found = enumOf(schema, type.enum ?? '').values.find(({ label }) => label === printed)
       return found === undefined ? `label ${JSON.stringify(printed)} that the contract lacks` : found.name
     }
-    case 'String':
+    default:
       return JSON.stringify(printed)
   }
 }
@@ -81,7 +81,7 @@ export function textOfPublic(type: TypeIr, value: unknown): string {
         : misfit('Uint8Array', value)
     case 'Enum':
       return typeof value === 'string' ? value : misfit('enum name', value)
-    case 'String':
+    default:
       return typeof value === 'string' ? JSON.stringify(value) : misfit('string', value)
   }
 }

@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto'
-import { readdir, readFile } from 'node:fs/promises'
 import pg from 'pg'
 import { inject } from 'vitest'
+import { migrate } from './migrate.ts'
+
+export { migrate }
 
 /** A database of its own, dropped when the test ends. */
 export interface TestDatabase extends AsyncDisposable {
@@ -11,14 +13,6 @@ export interface TestDatabase extends AsyncDisposable {
   query<Row extends pg.QueryResultRow = pg.QueryResultRow>(sql: string, values?: unknown[]): Promise<Row[]>
   /** A further connection, closed with the database. */
   connect(config?: pg.ClientConfig): Promise<pg.Client>
-}
-
-/** Applies every committed migration in order, each in one transaction. */
-export async function migrate(client: pg.ClientBase, folder = 'prisma/migrations'): Promise<void> {
-  const names = (await readdir(folder, { withFileTypes: true })).filter((entry) => entry.isDirectory())
-  for (const { name } of names.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
-    await client.query(`BEGIN;\n${await readFile(`${folder}/${name}/migration.sql`, 'utf8')}\nCOMMIT;`)
-  }
 }
 
 /** Creates an empty database, or one with the running example's tables. */

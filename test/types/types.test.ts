@@ -82,9 +82,7 @@ test('a view of eight joins stays within a small number of instantiations', asyn
 test('the examples in the documentation of the builder compile', async () => {
   const sources = (await readdir('src/views')).filter((name) => name.endsWith('.ts'))
   const files: Record<string, string> = {
-    'prisma-dbsync.ts': ['aggregates', 'comparisons', 'define-view', 'logic', 'query-builder', 'to-sql']
-      .map((name) => `export * from '../../src/views/${name}.ts'`)
-      .join('\n'),
+    'prisma-dbsync.ts': "export * from '../../src/index.ts'",
   }
   for (const name of sources) {
     const text = await readFile(`src/views/${name}`, 'utf8')

@@ -124,8 +124,8 @@ test('a contract that was edited after it was sealed is refused', () => {
 })
 
 test('the hash ignores the order of properties and follows everything else', () => {
-  const reversed = Object.fromEntries(Object.entries(model).toReversed())
-  expect(hashContract({ ...contract, models: [{ ...model, ...reversed }] })).toBe(contract.hash)
+  const { relations, model: name, ...rest } = model
+  expect(hashContract({ ...contract, models: [{ relations, ...rest, model: name }] })).toBe(contract.hash)
   expect(hashContract({ ...contract, models: [{ ...model, columns: [role, id] }] })).not.toBe(contract.hash)
   expect(contract.hash).toMatch(/^[0-9a-f]{64}$/)
 })

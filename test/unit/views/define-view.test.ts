@@ -65,6 +65,27 @@ test('the algebra carries the type of every expression', () => {
   })
 })
 
+/** Whether each column of a join may be null. */
+const nullability = (kind: 'innerJoin' | 'leftJoin') =>
+  defineView('joined', (q) => {
+    const from = q.from({ v: Visit })
+    const joined =
+      kind === 'innerJoin'
+        ? from.innerJoin({ r: Restaurant }, ({ v, r }) => eq(r.id, v.restaurantId))
+        : from.leftJoin({ r: Restaurant }, ({ v, r }) => eq(r.id, v.restaurantId))
+    return joined.select(({ v, r }) => ({
+      u: v.userId,
+      i: v.restaurantId,
+      name: r.name,
+      late: gt(r.name, 'm'),
+    }))
+  }).ir.select.map(({ expression }) => expression.type.nullable)
+
+test('columns of a left-joined table may be null, those of an inner-joined one are as declared', () => {
+  expect(nullability('innerJoin')).toEqual([false, false, false, false])
+  expect(nullability('leftJoin')).toEqual([false, false, true, true])
+})
+
 test('a definition is frozen to the bottom and survives JSON', () => {
   const view = rating()
   const frozen = (value: unknown): boolean =>

@@ -34,8 +34,6 @@ function problemsOf(
     if (!(error instanceof DbsyncError)) throw error
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion
     const problems = error.details['problems'] as readonly Problem[]
-    expect(error.code).toBe(problems[0]?.code)
-    for (const { path, message } of problems) expect(error.message).toContain(`${path}: ${message}`)
     return problems.map(({ code, path, message }) => `${code} ${path}: ${message}`)
   }
   return []
@@ -45,26 +43,34 @@ const INVALID = 'VIEW.INVALID_DEFINITION'
 const UNSUPPORTED = 'VIEW.UNSUPPORTED'
 const NOT_EXACT = 'VIEW.NOT_EXACT'
 
+const wrong = (q: Steps) =>
+  q
+    .from({ r: Restaurant })
+    .leftJoin({ v: Visit }, ({ r, v }: Refs) => f.eq(v?.['restaurantId'], r?.['nmae']))
+    .where(({ v }: Refs) => f.gt(v?.['visitRating'], 1.5))
+    .groupBy(({ r }: Refs) => [r?.['id'], r?.['tags']])
+    .select(({ r, v }: Refs) => ({
+      id: r?.['id'],
+      worst: f.min(v?.['nothing']),
+      rating: f.sum(r?.['name']),
+    }))
+
 test('all problems of a view are reported at once, each with its place', () => {
-  const build = (q: Steps) =>
-    q
-      .from({ r: Restaurant })
-      .leftJoin({ v: Visit }, ({ r, v }: Refs) => f.eq(v?.['restaurantId'], r?.['nmae']))
-      .where(({ v }: Refs) => f.gt(v?.['visitRating'], 1.5))
-      .groupBy(({ r }: Refs) => [r?.['id'], r?.['tags']])
-      .select(({ r, v }: Refs) => ({
-        id: r?.['id'],
-        worst: f.min(v?.['nothing']),
-        rating: f.sum(r?.['name']),
-      }))
-  expect(problemsOf(build, { name: 'restaurant_rating' })).toEqual([
+  expect(problemsOf(wrong, { name: 'restaurant_rating' })).toEqual([
     `${INVALID} restaurant_rating.leftJoin.v: Restaurant has no field "nmae"; it has: id, name, rating, tags`,
     `${INVALID} restaurant_rating.where: v.visitRating (integer) is compared with a number that does not fit; it needs a whole number from -2147483648 to 2147483647, the range of integer`,
     `${NOT_EXACT} restaurant_rating.groupBy.1: r.tags (text[]) cannot be grouped exactly: a list cannot be compared, and Postgres may hold NULL where Prisma shows []`,
     `${INVALID} restaurant_rating.select.worst: Visit has no field "nothing"; it has: userId, restaurantId, amountSpent, visitRating`,
     `${INVALID} restaurant_rating.select.rating: sum needs numbers, and r.name (character varying(255)) is not one`,
   ])
-  expect(() => define('restaurant_rating', build)).toThrow(/^5 problems:\n- restaurant_rating.leftJoin.v: /)
+  expect(() => define('restaurant_rating', wrong)).toThrow(
+    expect.objectContaining({
+      code: INVALID,
+      message: expect.stringMatching(
+        /^5 problems:\n- restaurant_rating.leftJoin.v: .*\n- restaurant_rating.where: .*\n(.*\n){2}- .*is not one$/,
+      ),
+    }),
+  )
 })
 
 const visits = (q: Steps) => q.from({ v: Visit })
@@ -76,12 +82,16 @@ const select = (columns: (v: Refs[string]) => unknown) => (q: Steps) =>
   visits(q).select(({ v = {} }: Refs) => columns(v))
 const join =
   (kind: 'innerJoin' | 'leftJoin', on: (refs: Record<'u' | 'v' | 'r', Refs[string]>) => unknown) =>
-  (q: Steps) =>
-    q
+  (q: Steps) => {
+    const visited = q
       .from({ u: User })
       .innerJoin({ v: Visit }, ({ u, v }: Refs) => f.eq(u?.['id'], v?.['userId']))
-      [kind]({ r: Restaurant }, on)
-      .select(({ u }: Refs) => ({ id: u?.['id'] }))
+    const joined =
+      kind === 'innerJoin'
+        ? visited.innerJoin({ r: Restaurant }, on)
+        : visited.leftJoin({ r: Restaurant }, on)
+    return joined.select(({ u }: Refs) => ({ id: u?.['id'] }))
+  }
 
 test.each<[what: string, build: (q: Steps) => unknown, expected: string]>([
   ['no table', (q) => q.select(() => ({ rows: f.count() })), `${INVALID} v.from: the view reads no table`],
@@ -155,6 +165,26 @@ test.each<[what: string, build: (q: Steps) => unknown, expected: string]>([
     `${UNSUPPORTED} v.leftJoin.r: a left join ties the new table to one earlier table; "r" is tied to v and u`,
   ],
   [
+    'a left join that uses a column twice',
+    join('leftJoin', ({ v, r }) =>
+      f.and(f.eq(r['id'], v['restaurantId']), f.eq(v['restaurantId'], r['name'])),
+    ),
+    `${UNSUPPORTED} v.leftJoin.r: a left join uses each column in one eq`,
+  ],
+  [
+    'a condition in a view without a key',
+    select((v) => ({ id: v['userId'], none: f.isNull(v['visitRating']) })),
+    `${UNSUPPORTED} v.select.none: a condition is selected only in a view without groups`,
+  ],
+  [
+    'a condition in a group',
+    (q) =>
+      visits(q)
+        .groupBy(({ v }: Refs) => [v?.['userId']])
+        .select(({ v }: Refs) => ({ id: v?.['userId'], one: f.eq(v?.['userId'], 1) })),
+    `${UNSUPPORTED} v.select.one: a condition is selected only in a view without groups`,
+  ],
+  [
     'an inner join without equality',
     join('innerJoin', ({ v, r }) => f.gt(r['rating'], v['visitRating'])),
     `${UNSUPPORTED} v.innerJoin.r: nothing ties "r"`,
@@ -169,9 +199,9 @@ test.each<[what: string, build: (q: Steps) => unknown, expected: string]>([
     (q) =>
       q
         .from({ s: Sample })
-        .innerJoin({ v: Visit }, ({ s, v }: Refs) => f.eq(s?.['big'], v?.['userId']))
+        .innerJoin({ v: Visit }, ({ s, v }: Refs) => f.eq(s?.['wide'], v?.['amountSpent']))
         .select(() => ({ rows: f.count() })),
-    `${UNSUPPORTED} v.innerJoin.v: v.userId (integer) and s.big (bigint) are equal by value`,
+    `${UNSUPPORTED} v.innerJoin.v: v.amountSpent (numeric(10,2)) and s.wide (numeric(65,30)) are equal by value`,
   ],
   [
     'a join by a floating point number',
@@ -318,6 +348,11 @@ test.each<[what: string, build: (q: Steps) => unknown, expected: string]>([
   expect(problems[0]).toContain(expected)
 })
 
+const joinedTo = (table: unknown) => (q: Steps) =>
+  visits(q)
+    .innerJoin({ u: table }, ({ v, u }: Refs) => f.eq(v?.['userId'], u?.['id']))
+    .select(() => ({ rows: f.count() }))
+
 test('tables of two schemas do not mix; two copies of one do', () => {
   const copy = defineSchema({ contract, Decimal })
   const other = defineSchema({
@@ -327,12 +362,8 @@ test('tables of two schemas do not mix; two copies of one do', () => {
     }),
     Decimal,
   })
-  const build = (table: unknown) => (q: Steps) =>
-    visits(q)
-      .innerJoin({ u: table }, ({ v, u }: Refs) => f.eq(v?.['userId'], u?.['id']))
-      .select(() => ({ rows: f.count() }))
-  expect(problemsOf(build(defineTable(copy, 'User')))).toEqual([])
-  expect(problemsOf(build(defineTable(other, 'User')))).toEqual([
+  expect(problemsOf(joinedTo(defineTable(copy, 'User')))).toEqual([])
+  expect(problemsOf(joinedTo(defineTable(other, 'User')))).toEqual([
     `${INVALID} v.innerJoin.u: User is of another generated schema than the first table; use handles of one schema`,
   ])
 })
@@ -349,6 +380,11 @@ test.each(['', 'V', '1v', 'v-1', 'v"', 'v'.repeat(64), 'é'])('the view name "%s
   expect(problem).toContain('the name of a view must be of the form')
 })
 
+const byVisit = (q: Steps) =>
+  visits(q)
+    .groupBy(({ v }: Refs) => [v?.['userId'], v?.['restaurantId']])
+    .select(({ v }: Refs) => ({ user: v?.['userId'], place: v?.['restaurantId'], rows: f.count() }))
+
 test.each<[readonly string[], string]>([
   [[], 'v.key: it is empty'],
   [['user'], 'v.key: it does not tell all rows apart; it must hold v.restaurantId too'],
@@ -359,10 +395,6 @@ test.each<[readonly string[], string]>([
   [['user', 'place', 'user'], 'v.key.2: "user" stands twice in the key'],
   [['user', 'place', 'rows'], 'v.key.2: "rows" cannot be part of the key: it is not a column of a table'],
 ])('the key %j is refused', (key, expected) => {
-  const build = (q: Steps) =>
-    visits(q)
-      .groupBy(({ v }: Refs) => [v?.['userId'], v?.['restaurantId']])
-      .select(({ v }: Refs) => ({ user: v?.['userId'], place: v?.['restaurantId'], rows: f.count() }))
-  expect(problemsOf(build, { key: [...key] })[0]).toContain(`${INVALID} ${expected}`)
-  expect(problemsOf(build, { key: ['place', 'user'] })).toEqual([])
+  expect(problemsOf(byVisit, { key: [...key] })[0]).toContain(`${INVALID} ${expected}`)
+  expect(problemsOf(byVisit, { key: ['place', 'user'] })).toEqual([])
 })

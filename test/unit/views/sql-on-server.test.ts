@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import { quoteLiteral } from '../../../src/core/quote.ts'
 import { avg, count, max, min, sum } from '../../../src/views/aggregates.ts'
 import { eq, gt, gte, inArray, isNotNull, isNull, lt, lte, ne } from '../../../src/views/comparisons.ts'
+import { compileViews } from '../../../src/views/compile.ts'
 import { defineView, type ViewDefinition } from '../../../src/views/define-view.ts'
 import { and, not, or } from '../../../src/views/logic.ts'
 import { testDatabase } from '../../support/database.ts'
@@ -50,7 +51,12 @@ const VIEWS: readonly ViewDefinition[] = [
       })),
   ),
   defineView('every_type', (q) =>
-    q.from({ order: Sample }).select(({ order: { citext: _, money: __, ...columns } }) => ({ ...columns })),
+    // The server of the tests may lack citext, and money is refused.
+    q
+      .from({ order: Sample })
+      .select(({ order }) =>
+        Object.fromEntries(Object.entries(order).filter(([name]) => name !== 'citext' && name !== 'money')),
+      ),
   ),
   defineView('every_aggregate', (q) =>
     q.from({ s: Sample }).select(({ s }) => ({
@@ -121,6 +127,10 @@ test.each(VIEWS)(
     )
   },
 )
+
+test.each(VIEWS)('the engine compiles $name', ({ ir, schema }) => {
+  expect([...compileViews(schema, [ir]).views.keys()]).toEqual([ir.name])
+})
 
 test('text is ordered by its bytes whatever the locale of its columns', async () => {
   await using db = await testDatabase({ schema: 'empty' })

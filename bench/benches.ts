@@ -1,0 +1,6 @@
+import type { Bench } from './bench.ts'
+import { cpu } from './cpu.ts'
+import { drain } from './drain.ts'
+
+/** Every bench there is, in the order in which `--help` lists them. */
+export const BENCHES: readonly Bench[] = [drain, cpu]

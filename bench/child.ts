@@ -1,0 +1,91 @@
+import { execFile, fork, type ChildProcess } from 'node:child_process'
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { promisify } from 'node:util'
+import type { ChildMessage, SideRun } from './child-message.ts'
+
+const ROOT = resolve(import.meta.dirname, '..')
+const OUTPUT = join(ROOT, '.tmp/bench')
+
+/**
+ * Compiles the sides and our sources with tsc, as they are published. Run from the sources by tsx they would be slower: it makes
+ * every closure with a name of its own.
+ */
+export async function buildChildren(): Promise<void> {
+  await mkdir(OUTPUT, { recursive: true })
+  // Here the package's own name means these files.
+  const manifest = { name: 'prisma-dbsync', type: 'module', exports: { '.': './src/index.js' } }
+  await writeFile(join(OUTPUT, 'package.json'), JSON.stringify(manifest))
+  const tsc = join(ROOT, 'node_modules/.bin/tsc')
+  await promisify(execFile)(tsc, ['-p', join(ROOT, 'bench/tsconfig.children.json')])
+}
+
+/** One side of a bench in a process of its own. */
+export class Child implements AsyncDisposable {
+  readonly #process: ChildProcess
+  readonly #exited: Promise<void>
+  #messages: ChildMessage[] = []
+  #wake: () => void = () => {}
+  #isOver = false
+
+  /** Starts a file of `bench/children`; call `buildChildren` before. */
+  constructor(name: string, args: readonly string[], execArgv: readonly string[] = []) {
+    this.#process = fork(join(OUTPUT, `bench/children/${name}.js`), [...args], {
+      execArgv: ['--enable-source-maps', ...execArgv],
+    })
+    this.#process.on('message', (message) => {
+      this.#messages.push(message as ChildMessage)
+      this.#wake()
+    })
+    this.#exited = new Promise((done) => {
+      this.#process.on('exit', () => {
+        this.#isOver = true
+        this.#wake()
+        done()
+      })
+    })
+  }
+
+  /** Resolves when the side has said that it is so far. Throws if it ends before. */
+  async reaches(kind: 'live' | 'waiting'): Promise<void> {
+    await this.#receive(kind)
+  }
+
+  /** Resolves with what the side has measured. Throws if it ends without. */
+  async run(): Promise<SideRun> {
+    const message = await this.#receive('done')
+    if (message.kind !== 'done') throw new Error('received another message than was asked for')
+    return message.run
+  }
+
+  /** Stops the process where it is; it uses no CPU until `resume`. */
+  suspend(): void {
+    this.#process.kill('SIGSTOP')
+  }
+
+  resume(): void {
+    this.#process.kill('SIGCONT')
+  }
+
+  /** Resolves when the process has ended by itself. */
+  async ended(): Promise<void> {
+    await this.#exited
+    if (this.#process.exitCode !== 0) throw new Error('a side of the bench failed; it says why above')
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (!this.#isOver) this.#process.kill('SIGKILL')
+    await this.#exited
+  }
+
+  async #receive(kind: ChildMessage['kind']): Promise<ChildMessage> {
+    for (;;) {
+      const found = this.#messages.find((message) => message.kind === kind)
+      if (found !== undefined) return found
+      if (this.#isOver) throw new Error(`a side of the bench ended before it was ${kind}; it says why above`)
+      await new Promise<void>((done) => {
+        this.#wake = done
+      })
+    }
+  }
+}

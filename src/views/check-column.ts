@@ -1,0 +1,134 @@
+import type { ModelContract, Schema } from '../contract/schema-contract.ts'
+import { capabilityOf, type Capability } from './capabilities.ts'
+import { isExpression, type ColumnRef } from './expression.ts'
+import type { Problems } from './problems.ts'
+import type { ColumnIr, ExpressionIr, TypeIr } from './view-ir.ts'
+
+/** A table in FROM, as far as expressions need it. */
+export interface ScopeSource {
+  readonly alias: string
+  readonly model: ModelContract
+  /** On the nullable side of a left join. */
+  readonly optional: boolean
+}
+
+/** What an expression is checked against. */
+export interface CheckScope {
+  readonly schema: Schema
+  readonly sources: readonly ScopeSource[]
+  readonly problems: Problems
+}
+
+/** Without a problem the IR; else null, and the problems are noted. */
+export type Checked<T> = T | null
+
+/** Checks a reference to a column: that alias and field exist and that the type can be read. */
+export function checkColumn(
+  scope: CheckScope,
+  raw: ColumnRef<unknown, string>,
+  place: string,
+): Checked<ColumnIr> {
+  const source = scope.sources.find(({ alias }) => alias === raw.source)
+  if (source === undefined) {
+    const aliases = scope.sources.map(({ alias }) => alias).join(', ')
+    return scope.problems.add(
+      'VIEW.INVALID_DEFINITION',
+      place,
+      `there is no table "${raw.source}" here; there are: ${aliases}`,
+    )
+  }
+  const column = source.model.columns.find(({ field }) => field === raw.field)
+  if (column === undefined) {
+    const fields = source.model.columns.map(({ field }) => field).join(', ')
+    return scope.problems.add(
+      'VIEW.INVALID_DEFINITION',
+      place,
+      `${source.model.model} has no field "${raw.field}"; it has: ${fields}`,
+    )
+  }
+  const type: TypeIr = {
+    scalar: column.type,
+    ...(column.enum === undefined ? {} : { enum: column.enum }),
+    pgType: column.pgType,
+    list: column.list,
+    nullable: column.nullable || source.optional,
+  }
+  const ir: ColumnIr = { kind: 'column', source: raw.source, field: raw.field, type }
+  const capability = capabilityOf(type)
+  return capability.read ? ir : refuse(scope, ir, capability, 'kept in a view', place)
+}
+
+/** Checks an operand that must be a column; `use` is the function that takes it, for messages. */
+export function checkColumnOperand(
+  scope: CheckScope,
+  raw: unknown,
+  use: string,
+  place: string,
+): Checked<ColumnIr> {
+  if (!isExpression(raw)) {
+    return scope.problems.add(
+      'VIEW.INVALID_DEFINITION',
+      place,
+      `${use} needs a column; it got ${describe(raw)}`,
+    )
+  }
+  if (raw.kind === 'aggregate') return misplacedAggregate(scope, raw.name, place)
+  if (raw.kind === 'call') {
+    return scope.problems.add(
+      'VIEW.UNSUPPORTED',
+      place,
+      `${use} takes a column; it got the condition ${raw.name}, which only and, or, not, where and on take`,
+    )
+  }
+  return checkColumn(scope, raw, place)
+}
+
+/** Notes that a column's type does not allow what is done with it. */
+export function refuse(
+  scope: CheckScope,
+  column: ColumnIr,
+  capability: Capability,
+  use: string,
+  place: string,
+): null {
+  return scope.problems.add(
+    'VIEW.NOT_EXACT',
+    place,
+    `${label(column)} cannot be ${use} exactly: ${capability.reason}`,
+  )
+}
+
+/** How messages name a column: `v.visitRating (integer)`. */
+export function label(column: ColumnIr): string {
+  return `${column.source}.${column.field} (${column.type.pgType}${column.type.list ? '[]' : ''})`
+}
+
+/** Every column in an expression. */
+export function columnsIn(expression: ExpressionIr): readonly ColumnIr[] {
+  switch (expression.kind) {
+    case 'column':
+      return [expression]
+    case 'call':
+      return expression.args.flatMap(columnsIn)
+    case 'aggregate':
+      return expression.argument === null ? [] : columnsIn(expression.argument)
+    default:
+      return []
+  }
+}
+
+/** Notes an aggregate where only values of a row can stand. */
+export function misplacedAggregate(scope: CheckScope, name: string, place: string): null {
+  return scope.problems.add(
+    'VIEW.INVALID_DEFINITION',
+    place,
+    `the aggregate ${name} stands inside another expression; aggregates stand by themselves in select`,
+  )
+}
+
+/** The kind of a value, never the value itself. */
+export function describe(value: unknown): string {
+  if (value === null || value === undefined) return String(value)
+  if (typeof value === 'object') return `a ${value.constructor?.name ?? 'object'}`
+  return `a ${typeof value}`
+}

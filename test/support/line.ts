@@ -1,0 +1,157 @@
+import { maxLsn, parseLsn, ZERO_LSN, type Lsn } from '../../src/core/lsn.ts'
+import { Hydration } from '../../src/engine/hydration.ts'
+import { Pipeline } from '../../src/engine/pipeline.ts'
+import { Replica } from '../../src/engine/replica.ts'
+import { ControlSession } from '../../src/postgres/control-session.ts'
+import { preflight } from '../../src/postgres/preflight.ts'
+import { ensurePublication } from '../../src/postgres/publication.ts'
+import { ReplicationSession } from '../../src/replication/replication-session.ts'
+import { createSlot } from '../../src/replication/slot.ts'
+import { readExportedSnapshot, readSnapshot } from '../../src/snapshot/read-snapshot.ts'
+import { Unsettled } from '../../src/snapshot/unsettled.ts'
+import type { Snapshot } from '../../src/snapshot/visibility.ts'
+import { compileViews } from '../../src/views/compile.ts'
+import { schema } from '../../generated/dbsync/index.ts'
+import { compareView, formatDifference } from './compare-view.ts'
+import type { TestDatabase } from './database.ts'
+import { exampleViews } from './views.ts'
+
+/**
+ * The shipped line, its steps in the test's hands: the stream can run, and transactions be delivered, before the first
+ * chunk is read. The controls leave one part of the merge out and must go wrong.
+ */
+export class TestLine implements AsyncDisposable {
+  readonly pipeline: Pipeline
+  readonly replica: Replica
+  readonly control: ControlSession
+  readonly session: ReplicationSession
+  confirmed: Lsn = ZERO_LSN
+  readonly #db: TestDatabase
+  readonly #anchor: Snapshot | null
+  readonly #abort = new AbortController()
+  #hydration: Hydration | null = null
+
+  private constructor(
+    db: TestDatabase,
+    parts: Pick<TestLine, 'replica' | 'control' | 'session'>,
+    anchor: Snapshot | null,
+  ) {
+    this.#db = db
+    this.replica = parts.replica
+    this.control = parts.control
+    this.session = parts.session
+    this.#anchor = anchor
+    this.pipeline = new Pipeline(
+      {
+        onStep: (replica) => void replica.flush(),
+        onConfirm: (position) => {
+          this.confirmed = maxLsn(this.confirmed, position)
+          this.session.confirm(position)
+        },
+        onProbeWanted() {},
+        onPause() {},
+      },
+      null,
+    )
+  }
+
+  /** Streams from a new slot, or from one that exists; no table is read yet. */
+  static async open(
+    db: TestDatabase,
+    options: {
+      readonly slot?: string
+      readonly durable?: boolean
+      /** Runs while the slot is being created. */
+      readonly meanwhile?: () => Promise<void>
+    } = {},
+  ): Promise<TestLine> {
+    const control = new ControlSession(db.url)
+    const compiled = compileViews(
+      schema,
+      Object.values(exampleViews).map((view) => view.ir),
+    )
+    const needs = [...compiled.tables.values()].map((table) => ({
+      model: table.model,
+      fields: table.columns.map(({ contract }) => contract.field),
+    }))
+    const client = await control.client()
+    const checked = await preflight(client, schema.contract, needs)
+    await ensurePublication(client, 'dbsync', needs, checked.serverVersion)
+    const session = await ReplicationSession.connect(db.url)
+    const name = options.slot ?? `line_${db.name}`
+    const existing = await control.query('SELECT 1 FROM pg_replication_slots WHERE slot_name = $1', [name])
+    let anchor: Snapshot | null = null
+    let start = ZERO_LSN
+    if (existing.length === 0) {
+      const [created] = await Promise.all([
+        createSlot(session, name, options.durable !== true, async () => {}),
+        options.meanwhile?.(),
+      ])
+      anchor = await readExportedSnapshot(control, created.snapshotName)
+      start = created.consistentPoint
+    }
+    const replica = new Replica(compiled, checked.tables, new Map())
+    const line = new TestLine(db, { replica, control, session }, anchor)
+    line.pipeline.beginStream(start)
+    line.pipeline.feed(replica)
+    await session.start(name, 'dbsync', line.pipeline)
+    return line
+  }
+
+  /** Waits until the stream has delivered so many transactions that no snapshot has shown. */
+  async delivered(count: number): Promise<void> {
+    for (let turn = 0; this.pipeline.unsettled.size < count; turn += 1) {
+      if (turn > 500) throw new Error('the transaction is not delivered')
+      await new Promise((done) => setTimeout(done, 10))
+    }
+  }
+
+  /** Reads all tables. `without` leaves a part of the exact merge out. */
+  async hydrate(without: 'nothing' | 'fold' | 'anchor' = 'nothing'): Promise<void> {
+    const { pipeline, replica } = this
+    this.#hydration = new Hydration({
+      replica,
+      connection: this.#db.url,
+      anchor: without === 'anchor' ? null : this.#anchor,
+      signal: this.#abort.signal,
+      host: {
+        // Nothing to replay: the chunk row wins, as in the textbook.
+        unsettled: without === 'fold' ? new Unsettled() : pipeline.unsettled,
+        expectWatermark: (watermark, seen) => pipeline.expectWatermark(watermark, seen),
+        isMidTransaction: () => pipeline.isMidTransaction,
+        noteMerged: () => pipeline.noteMerged(),
+        onProgress() {},
+      },
+    })
+    await this.#hydration.run()
+  }
+
+  async settle(): Promise<void> {
+    this.pipeline.settle(await readSnapshot(this.control))
+  }
+
+  /** Catches up and compares every view with its SQL. */
+  async differences(): Promise<string[]> {
+    const [row] = await this.control.query(
+      "BEGIN; SET LOCAL synchronous_commit = local; SELECT pg_logical_emit_message(true, 'nudge', ''); COMMIT; " +
+        'SELECT pg_current_wal_insert_lsn()::text',
+    )
+    this.session.sendStatus(true)
+    await this.pipeline.waitFor(parseLsn(row?.[0] ?? ''))
+    const found: string[] = []
+    const client = await this.#db.connect()
+    for (const view of Object.values(exampleViews)) {
+      const rows = this.replica.compiled.views.get(view.name)?.rows() ?? []
+      found.push(...(await compareView(view, rows, client)).map(formatDifference))
+    }
+    await client.end()
+    return found
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#abort.abort(new Error('the test is over'))
+    await this.#hydration?.close()
+    await this.session.close()
+    await this.control.close()
+  }
+}
