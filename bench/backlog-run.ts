@@ -54,8 +54,8 @@ export async function runOverBacklog(options: BenchOptions, sides: BacklogSides)
   await prepareTables(server, size)
   await using waiting = new WaitingSyncs(server)
   log(`bringing ${count} syncs live and cutting them off`)
+  for (let index = 0; index < count; index += 1) await waiting.add(`ours_${index}`)
   for (let index = 0; index < count; index += 1) {
-    await waiting.add(`ours_${index}`)
     await server.query("SELECT pg_create_logical_replication_slot($1, 'pgoutput')", [`peer_${index}`])
   }
   log(`writing ${size.commits} small transactions and one of ${size.largeRows} rows`)
@@ -75,7 +75,9 @@ export async function runOverBacklog(options: BenchOptions, sides: BacklogSides)
     const peer = await runPeer()
     const round = { ours: first ?? (await runOurs()), peer, load }
     rounds.push(round)
-    log(`round ${index + 1} of ${count}: ours ${round.ours.toPrecision(4)}, peer ${round.peer.toPrecision(4)}`)
+    log(
+      `round ${index + 1} of ${count}: ours ${round.ours.toPrecision(4)}, peer ${round.peer.toPrecision(4)}`,
+    )
   }
   return {
     rounds,
@@ -119,6 +121,7 @@ class WaitingSyncs implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    for (const { holder } of this.#waiting) holder.drop()
     for (const child of this.#children) await child[Symbol.asyncDispose]()
   }
 }

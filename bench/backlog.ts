@@ -10,8 +10,18 @@ export interface BacklogSize {
   readonly largeRows: number
 }
 
-export const FULL_SIZE: BacklogSize = { users: 100_000, restaurants: 10_000, commits: 200_000, largeRows: 1_000_000 }
-export const QUICK_SIZE: BacklogSize = { users: 20_000, restaurants: 2_000, commits: 40_000, largeRows: 200_000 }
+export const FULL_SIZE: BacklogSize = {
+  users: 100_000,
+  restaurants: 10_000,
+  commits: 200_000,
+  largeRows: 1_000_000,
+}
+export const QUICK_SIZE: BacklogSize = {
+  users: 20_000,
+  restaurants: 2_000,
+  commits: 40_000,
+  largeRows: 200_000,
+}
 
 /** A backlog that was written. */
 export interface Backlog {

@@ -57,5 +57,10 @@ export function figuresOf(bench: Pick<Bench, 'goal'>, rounds: readonly Round[]):
   const peer = median(rounds.map((round) => round.peer))
   const ratio = ours / peer
   const { goal } = bench
-  return { ours, peer, ratio, isReached: goal.better === 'higher' ? ratio >= goal.ratio : ratio <= goal.ratio }
+  return {
+    ours,
+    peer,
+    ratio,
+    isReached: goal.better === 'higher' ? ratio >= goal.ratio : ratio <= goal.ratio,
+  }
 }

@@ -3,6 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import type { ChildMessage, SideRun } from './child-message.ts'
+import { onInterrupt } from './on-interrupt.ts'
 
 const ROOT = resolve(import.meta.dirname, '..')
 const OUTPUT = join(ROOT, '.tmp/bench')
@@ -37,9 +38,11 @@ export class Child implements AsyncDisposable {
       this.#messages.push(message as ChildMessage)
       this.#wake()
     })
+    const forget = onInterrupt(() => this.#process.kill('SIGKILL'))
     this.#exited = new Promise((done) => {
       this.#process.on('exit', () => {
         this.#isOver = true
+        forget()
         this.#wake()
         done()
       })

@@ -266,7 +266,7 @@ function handWritten(rows: Buffer): (changes: Buffer) => void {
       const fields: string[] = []
       for (let index = 0; index < 4; index += 1) {
         const length = bytes.readInt32BE(position)
-        fields.push(bytes.latin1Slice(position + 4, position + 4 + length))
+        fields.push(bytes.toString('latin1', position + 4, position + 4 + length))
         position += 4 + length
       }
       const [user = '', restaurant = '', amountText = '', ratingText = ''] = fields

@@ -24,7 +24,10 @@ export const cpu: Bench = {
     return {
       peer: 'pg-logical-replication with its pgoutput plugin, parsing only',
       rounds: result.rounds,
-      notes: [...result.notes, 'user and system time of all threads, from the start of the stream to its last commit'],
+      notes: [
+        ...result.notes,
+        'user and system time of all threads, from the start of the stream to its last commit',
+      ],
     }
   },
 }

@@ -37,7 +37,9 @@ export const drain: Bench = {
             `${median(result.runs.map((run) => run.cpuSeconds / run.seconds)).toFixed(2)} cores and up to ` +
             `${(Math.max(...result.runs.map((run) => run.maxRssBytes)) / 1e6).toFixed(0)} MB`,
           ...(version === null
-            ? ['for the real peer install it: apt-get install postgresql-client, or your system’s PostgreSQL client package']
+            ? [
+                'for the real peer install it: apt-get install postgresql-client, or your system’s PostgreSQL client package',
+              ]
             : []),
         ],
       }

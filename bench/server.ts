@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs'
 import pg from 'pg'
 import { migrate } from '../test/support/migrate.ts'
 import { startEmbedded } from '../test/support/server.ts'
@@ -7,26 +8,33 @@ export interface BenchServer extends AsyncDisposable {
   readonly url: string
   readonly version: string
   /** Runs one statement or several on one connection and returns the last one's rows. */
-  query<Row extends pg.QueryResultRow = pg.QueryResultRow>(
-    sql: string,
-    values?: unknown[],
-  ): Promise<Row[]>
+  query<Row extends pg.QueryResultRow = pg.QueryResultRow>(sql: string, values?: unknown[]): Promise<Row[]>
 }
 
 /**
  * The server's own defaults, `fsync=on` among them, but for what would start working in the middle of a round: no checkpoint
  * by size or time, no autovacuum. No session is cut off for being silent: a side that waits for its turn is.
  */
-const FLAGS = ['fsync=on', 'max_wal_size=32GB', 'checkpoint_timeout=1d', 'autovacuum=off', 'wal_sender_timeout=0']
+const FLAGS = [
+  'fsync=on',
+  'max_wal_size=32GB',
+  'checkpoint_timeout=1d',
+  'autovacuum=off',
+  'wal_sender_timeout=0',
+]
 
 /** Starts the server. `flags` are further settings, as `name=value`. */
 export async function benchServer(flags: readonly string[] = []): Promise<BenchServer> {
   const server = await startEmbedded([...FLAGS, ...flags].flatMap((flag) => ['-c', flag]))
   const client = new pg.Client({ connectionString: server.url })
   client.on('error', () => {})
+  // A bench that is told to end stops the server but does not come to delete it.
+  const remove = (): void => rmSync(server.dataDir, { recursive: true, force: true })
+  process.once('exit', remove)
   const stop = async (): Promise<void> => {
     await client.end().catch(() => {})
     await server.stop()
+    process.off('exit', remove)
   }
   try {
     await client.connect()

@@ -1,12 +1,15 @@
 import { DbsyncError } from '../src/core/errors.ts'
 import { RawSession } from '../src/postgres/raw-session.ts'
 import { PUBLICATION } from './backlog.ts'
+import { onInterrupt } from './on-interrupt.ts'
 import type { BenchServer } from './server.ts'
 
 /** Keeps a slot in use without reading from it, so that whoever streams from it has to wait. */
 export interface SlotHolder {
   /** Lets go; resolves when the slot is free. */
   release(): Promise<void>
+  /** Lets go at once. The server does not stop while somebody holds a slot and does not read. */
+  drop(): void
 }
 
 /** Ends the session that streams from the slot and takes its place. */
@@ -28,9 +31,15 @@ export async function takeSlot(server: BenchServer, slot: string): Promise<SlotH
     }
   }
   session.pause()
+  const drop = (): void => {
+    session.destroy(new DbsyncError('SYNC.CLOSED', 'The bench lets go of the slot.'))
+    forget()
+  }
+  const forget = onInterrupt(drop)
   return {
+    drop,
     async release() {
-      session.destroy(new DbsyncError('SYNC.CLOSED', 'The bench lets go of the slot.'))
+      drop()
       for (;;) {
         const [row] = await server.query<{ active: boolean }>(
           'SELECT active FROM pg_replication_slots WHERE slot_name = $1',

@@ -58,7 +58,8 @@ async function openOwn(url: string): Promise<DemoDatabase> {
       async [Symbol.asyncDispose]() {
         try {
           await client.query(`DROP PUBLICATION IF EXISTS ${PUBLICATION}`)
-          await client.query(`${hasTables ? 'TRUNCATE' : 'DROP TABLE'} ${TABLES.join(', ')}`)
+          const tables = TABLES.join(', ')
+          await client.query(hasTables ? `TRUNCATE ${tables} RESTART IDENTITY` : `DROP TABLE ${tables}`)
         } finally {
           await client.end()
         }

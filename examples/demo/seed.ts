@@ -28,11 +28,12 @@ export async function seed(client: pg.ClientBase, options: DemoOptions): Promise
   await client.query('BEGIN')
   await client.query('SELECT setseed(0.5)')
   await client.query(
-    `INSERT INTO users (first_name, user_name, email, interests)
-     SELECT names[1 + n % array_length(names, 1)], 'user' || n, 'user' || n || '@example.com', ARRAY['food']
+    `INSERT INTO users (id, first_name, user_name, email, interests)
+     SELECT n, names[1 + n % array_length(names, 1)], 'user' || n, 'user' || n || '@example.com', ARRAY['food']
      FROM generate_series(1, $2::int) AS n, (SELECT $1::text[] AS names) AS list`,
     [FIRST_NAMES, users],
   )
+  await client.query(`SELECT setval(pg_get_serial_sequence('users', 'id'), $1)`, [users])
   await client.query(
     `INSERT INTO restaurant (id, name, rating, tags)
      SELECT 'r' || n, kinds[1 + n % array_length(kinds, 1)] || ' ' || owners[1 + n / 7 % array_length(owners, 1)],

@@ -70,6 +70,7 @@ export class RawSession {
   #closing = false
   #failure: DbsyncError | null = null
   #dead = false
+  #isDestroyed = false
   #lastInboundMs = performance.now()
   readonly #backendPid: number
 
@@ -186,6 +187,7 @@ export class RawSession {
   /** Cuts the connection at once. */
   destroy(reason: DbsyncError): void {
     this.#failure ??= reason
+    this.#isDestroyed = true
     this.#socket.destroy()
   }
 
@@ -237,6 +239,8 @@ export class RawSession {
         break
       }
       const tag = buffer[at]
+      // What follows a message that ended the session must not be looked at: it would be applied over a gap.
+      if (this.#isDestroyed) return
       if (tag === TAG.copyData) this.onCopyData(buffer, at, at + 5, end)
       else this.#control(tag ?? 0, buffer, at + 5, end)
       at = end
@@ -245,7 +249,7 @@ export class RawSession {
       this.#rest.push(at === 0 ? buffer : buffer.subarray(at))
       this.#restBytes = length - at
     }
-    this.onChunkEnd()
+    if (!this.#isDestroyed) this.onChunkEnd()
   }
 
   #control(tag: number, buffer: Buffer, start: number, end: number): void {

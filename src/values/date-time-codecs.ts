@@ -31,7 +31,9 @@ export function timestampCodec(column: ColumnContract, place: string): Int64Code
 
 /** time: wire `13:14:15.678901`, public Date on 1970-01-01 (`24:00:00` is the next midnight). */
 export function timeCodec(column: ColumnContract, place: string): Int64Codec {
-  return wordsCodec(column, place, readTime, (iso) => iso.slice(11, -1))
+  return wordsCodec(column, place, readTime, (iso) =>
+    iso === '1970-01-02T00:00:00.000Z' ? '24:00:00' : iso.slice(11, -1),
+  )
 }
 
 /** timetz: wire `13:14:15+05:30`, kept as text, public Date with the offset dropped, as the client shows it. */

@@ -61,14 +61,18 @@ export function compileViews(schema: Schema, views: readonly ViewIr[]): Replica 
       if (listener !== undefined) tables.get(model.model)?.listeners.push(listener)
     })
   }
+  const all = [...states.values()]
   return {
     tables,
     views: states,
     flush() {
-      const changes = new Map<string, readonly ViewChange[]>()
-      for (const [name, state] of states) {
+      let changes = NO_CHANGES
+      for (const state of all) {
+        if (!state.pending) continue
         const changed = state.flush()
-        if (changed.length > 0) changes.set(name, changed)
+        if (changed.length === 0) continue
+        if (changes === NO_CHANGES) changes = new Map<string, readonly ViewChange[]>()
+        changes.set(state.name, changed)
       }
       return changes
     },
@@ -81,6 +85,9 @@ export function compileViews(schema: Schema, views: readonly ViewIr[]): Replica 
     },
   }
 }
+
+/** Shared by all flushes without changes: a commit that no retained view notices allocates nothing. */
+const NO_CHANGES = new Map<string, readonly ViewChange[]>()
 
 interface TableDraft {
   readonly fields: Set<string>

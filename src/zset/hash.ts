@@ -3,8 +3,10 @@ const SEED = Math.floor(Math.random() * 0x1_0000_0000) | 0
 
 /** A well-mixed 32-bit hash of the words at `base + offset`, for each of the offsets in their order. */
 export function hashWords(words: Int32Array, base: number, offsets: readonly number[]): number {
-  let hash = SEED
-  for (let index = 0; index < offsets.length; index += 1) {
+  // The first word outside of the loop: most keys have no other.
+  let hash = offsets.length === 0 ? SEED : Math.imul(SEED ^ words[base + offsets[0]!]!, 0x9e37_79b1)
+  hash ^= hash >>> 15
+  for (let index = 1; index < offsets.length; index += 1) {
     hash = Math.imul(hash ^ words[base + offsets[index]!]!, 0x9e37_79b1)
     hash ^= hash >>> 15
   }

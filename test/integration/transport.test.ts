@@ -88,16 +88,18 @@ test('an idle session and a paused one outlive the walsender timeout', async () 
   await stream.session.close()
 })
 
-test('a receiver that throws ends the session with its error and confirms nothing', async () => {
+test('a receiver that throws ends the session with its error: nothing later is read, nothing is confirmed', async () => {
   await using db = await testDatabase({ schema: 'empty' })
   const slot = await source(db)
   const before = await confirmedFlush(db, slot)
-  await db.query('INSERT INTO item VALUES (1)')
+  // All of them arrive in one chunk of the socket.
+  for (let id = 1; id <= 5; id += 1) await db.query(`INSERT INTO item VALUES (${id})`)
   const failure = new DbsyncError('CHANGES.UNDECODABLE_VALUE', 'on purpose')
   const stream = await rawStream(db.url, slot, 'p', () => {
     throw failure
   })
   expect(await stream.session.closed).toBe(failure)
+  expect(stream.transactions).toHaveLength(1)
   expect(await confirmedFlush(db, slot)).toBe(before)
 })
 
