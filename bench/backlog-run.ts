@@ -9,10 +9,10 @@ import {
   type BacklogSize,
 } from './backlog.ts'
 import type { BenchOptions, Round } from './bench.ts'
-import { buildChildren, Child } from './child.ts'
+import { buildChildren } from './child.ts'
 import type { SideRun } from './child-message.ts'
 import { benchServer, type BenchServer } from './server.ts'
-import { takeSlot, type SlotHolder } from './slot-holder.ts'
+import { WaitingSyncs } from './waiting-syncs.ts'
 
 /** A backlog that waits in one slot for each run of each side; all slots stand at the same position. */
 export interface BacklogRun {
@@ -86,42 +86,5 @@ export async function runOverBacklog(options: BenchOptions, sides: BacklogSides)
       `${size.commits} transactions of one row and one of ${size.largeRows}, PostgreSQL ${server.version}, Node ${process.versions.node}`,
       'three views over 3 tables, equal to their SQL after each run',
     ],
-  }
-}
-
-/** Syncs that have been cut off from their slots and wait, stopped, for their turn. */
-class WaitingSyncs implements AsyncDisposable {
-  readonly #server: BenchServer
-  #waiting: { readonly child: Child; readonly holder: SlotHolder }[] = []
-  readonly #children: Child[] = []
-
-  constructor(server: BenchServer) {
-    this.#server = server
-  }
-
-  async add(slot: string): Promise<void> {
-    const child = new Child('sync-side', [this.#server.url, slot, PUBLICATION])
-    this.#children.push(child)
-    await child.reaches('live')
-    const holder = await takeSlot(this.#server, slot)
-    await child.reaches('waiting')
-    child.suspend()
-    this.#waiting.push({ child, holder })
-  }
-
-  /** Gives the next one its slot back and resolves when it has gone through the backlog and is verified. */
-  async runNext(): Promise<SideRun> {
-    const next = this.#waiting.shift()
-    if (next === undefined) throw new Error('no sync is left to run')
-    await next.holder.release()
-    next.child.resume()
-    const run = await next.child.run()
-    await next.child.ended()
-    return run
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    for (const { holder } of this.#waiting) holder.drop()
-    for (const child of this.#children) await child[Symbol.asyncDispose]()
   }
 }

@@ -52,7 +52,9 @@ const models = [
       column('visitRating', 'Int', 'integer', true),
     ],
   },
-].map((model) => ({ ...model, schema: 'public', table: model.model, keyIsPrimary: true, relations: [] }))
+].map((model) =>
+  Object.assign(model, { schema: 'public', table: model.model, keyIsPrimary: true, relations: [] }),
+)
 
 const schema: Schema = {
   contract: { version: 1, hash: '', enums: [], models },

@@ -4,10 +4,11 @@ import { schema } from '../../generated/dbsync/index.ts'
 import { createSync } from '../../src/engine/create-sync.ts'
 import { compareView, formatDifference } from '../../test/support/compare-view.ts'
 import { startClocks, tell, type SideRun } from '../child-message.ts'
+import { startProfiler } from './profiler.ts'
 
 // Our side: three views, live before the backlog is written, then without a stream until their turn comes.
 
-const [url = '', slot = '', publication = ''] = process.argv.slice(2)
+const [url = '', slot = '', publication = '', profile = ''] = process.argv.slice(2)
 const views = { restaurantRating, userSpend, grandTotal }
 
 let isBehind = false
@@ -30,7 +31,9 @@ const sync = createSync({
 })
 
 async function finish(stopClocks: () => SideRun): Promise<void> {
+  const stopProfiler = profile === '' ? null : await startProfiler(profile)
   await sync.catchUp()
+  await stopProfiler?.()
   const run = stopClocks()
   await verify()
   tell({ kind: 'done', run })

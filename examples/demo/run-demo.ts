@@ -57,13 +57,12 @@ export async function runDemo(options: DemoOptions, screen: Screen, signal: Abor
     `${WRITERS} writers are at work: inserts, updates, deletes, changed keys, rollbacks, savepoints`,
   )
 
-  const before = writers.counts.committed
   const showProgress = (event: SyncEvent): void => {
     if (event.kind === 'progress') {
       screen.reading({
         rows: event.tables.reduce((sum, { rows }) => sum + rows, 0),
         total: event.tables.reduce((sum, table) => sum + expectedRows(table), 0),
-        interleaved: writers.counts.committed - before,
+        interleaved: event.changes,
       })
     } else if (event.kind !== 'state') {
       screen.line(describeEvent(event))

@@ -57,7 +57,7 @@ class TerminalScreen implements Screen {
       this.#bar = new SingleBar({
         stream: this.#stream,
         format:
-          'Reading the tables {bar} {percentage}% of {shownTotal} rows, {interleaved} transactions meanwhile',
+          'Reading the tables {bar} {percentage}% of {shownTotal} rows, {interleaved} changes interleaved',
         barCompleteChar: '█',
         barIncompleteChar: '░',
         barsize: 24,
@@ -119,7 +119,7 @@ class PlainScreen implements Screen {
     const { rows, total, interleaved } = progress
     this.line(
       `Reading the tables: ${formatCount(rows)} of ${formatCount(total)} rows, ` +
-        `${formatCount(interleaved)} transactions meanwhile`,
+        `${formatCount(interleaved)} changes interleaved`,
     )
   }
 

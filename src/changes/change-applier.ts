@@ -26,14 +26,14 @@ export class ChangeApplier {
   }
 
   /**
-   * Applies every change of the spans in order and tells whether any was to a captured table.
+   * Applies every change of the spans in order and returns how many were to captured tables.
    *
    * Applying changes once more that the tables already show leads to the same rows: each sets or removes a whole
    * row, and the last one of each key decides. The merge of chunks rests on that.
    * Throws: CONTRACT.*, CHANGES.*, WAL.MALFORMED.
    */
-  apply(spans: readonly Span[], relations: RelationMap, onlyModel?: string): boolean {
-    let touched = false
+  apply(spans: readonly Span[], relations: RelationMap, onlyModel?: string): number {
+    let applied = 0
     let lastRelation: WalRelation | null = null
     let writer: RelationWriter | null = null
     walkChanges(spans, relations, (tag, relation, buffer, start) => {
@@ -43,10 +43,10 @@ export class ChangeApplier {
         if (onlyModel !== undefined && this.#byOid.get(relation.oid)?.model.model !== onlyModel) writer = null
       }
       if (writer === null) return
-      touched = true
+      applied += 1
       writer.write(tag, buffer, start)
     })
-    return touched
+    return applied
   }
 
   #writerOf(relation: WalRelation): RelationWriter | null {

@@ -32,5 +32,6 @@ export function createSync<const Views extends ViewSet = Record<never, never>, H
   options: SyncOptions<Views, Handlers>,
 ): Sync<Views> {
   // The engine makes one view for each definition; only the types know which.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
   return new SyncEngine(checkOptions(options)) as unknown as Sync<Views>
 }

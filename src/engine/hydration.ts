@@ -1,6 +1,5 @@
 import { sleep } from '../core/backoff.ts'
 import { isDbsyncError } from '../core/errors.ts'
-import { ChunkWriter } from '../changes/chunk-writer.ts'
 import { mergeChunk } from '../changes/merge-chunk.ts'
 import { RawSession } from '../postgres/raw-session.ts'
 import type { ConnectionOptions } from '../postgres/connect.ts'

@@ -101,7 +101,7 @@ const optionsSchema = z.strictObject({
  *
  * Throws: CONFIG.INVALID_OPTIONS, CONFIG.DUPLICATE_VIEW, CONFIG.UNKNOWN_HANDLER.
  */
-export function checkOptions(options: SyncOptions<ViewSet, unknown>): CheckedOptions {
+export function checkOptions(options: SyncOptions): CheckedOptions {
   const result = optionsSchema.safeParse(options)
   if (!result.success) {
     const problems = result.error.issues.map(
@@ -177,8 +177,7 @@ function checkHandlers(
       )
     }
     const functions = Object.entries(given ?? {}).filter(([, handler]) => handler !== undefined)
-    // zod has checked that these are functions under known names.
-    if (functions.length > 0) checked.set(model, Object.fromEntries(functions) as ModelHandlers)
+    if (functions.length > 0) checked.set(model, Object.fromEntries(functions))
   }
   return checked
 }

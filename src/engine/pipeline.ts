@@ -46,6 +46,7 @@ export class Pipeline implements StreamReceiver, TransactionReceiver {
   /** Everything before it has been delivered and applied. */
   #position: Lsn = ZERO_LSN
   #lastCommitTimeUs: bigint | null = null
+  #changes = 0
   #partial: { readonly commitLsn: Lsn; relations: RelationMap } | null = null
   #isTainted = false
   #isDirty = false
@@ -69,6 +70,11 @@ export class Pipeline implements StreamReceiver, TransactionReceiver {
   /** Commit time of the last transaction applied, in microseconds since 2000-01-01 UTC; null before the first. */
   get lastCommitTimeUs(): bigint | null {
     return this.#lastCommitTimeUs
+  }
+
+  /** Row changes of the stream that went into the tables of views. */
+  get changes(): number {
+    return this.#changes
   }
 
   /** Whether a transaction is being applied in pieces. */
@@ -167,7 +173,7 @@ export class Pipeline implements StreamReceiver, TransactionReceiver {
       for (const name of this.#replica.compiled.views.keys()) this.#replica.retain(name, true)
       this.#partial = { commitLsn: begin.commitLsn, relations: begin.relations }
     }
-    this.#replica.applier.apply(take(), begin.relations)
+    this.#changes += this.#replica.applier.apply(take(), begin.relations)
   }
 
   onKeepalive(walEnd: Lsn): void {
@@ -201,8 +207,9 @@ export class Pipeline implements StreamReceiver, TransactionReceiver {
     const partial = this.#partial
     const replica = this.#replica
     if (replica !== null) {
-      const touched = replica.applier.apply(transaction.spans, transaction.relations)
-      if (touched || partial !== null) {
+      const applied = replica.applier.apply(transaction.spans, transaction.relations)
+      this.#changes += applied
+      if (applied > 0 || partial !== null) {
         this.#isDirty = true
         this.unsettled.add(partial === null ? transaction : { ...transaction, spans: [], bytes: 0 })
       }

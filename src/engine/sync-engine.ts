@@ -172,6 +172,7 @@ export class SyncEngine implements Sync {
           ? null
           : { name: this.#slotName, durable: this.#options.slot.durable, confirmed: session.confirmed },
       publication: this.#options.publication,
+      changes: this.#pipeline.changes,
       tables: (this.#building ?? this.#replica)?.tables.map((table) => table.progress) ?? [],
       views: [...this.#cells.values()].map((cell) => ({
         name: cell.name,
@@ -327,7 +328,8 @@ export class SyncEngine implements Sync {
         expectWatermark: (watermark, seen) => this.#pipeline.expectWatermark(watermark, seen),
         isMidTransaction: () => this.#pipeline.isMidTransaction,
         noteMerged: () => this.#pipeline.noteMerged(),
-        onProgress: (tables: readonly TableProgress[]) => this.#options.onEvent({ kind: 'progress', tables }),
+        onProgress: (tables: readonly TableProgress[]) =>
+          this.#options.onEvent({ kind: 'progress', tables, changes: this.#pipeline.changes }),
       },
     })
     this.#hydration = hydration

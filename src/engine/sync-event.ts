@@ -18,7 +18,12 @@ export type SyncState =
 /** What a running sync tells `onEvent`. Never holds row values, passwords or connection strings. */
 export type SyncEvent =
   | { readonly kind: 'state'; readonly state: SyncState }
-  | { readonly kind: 'progress'; readonly tables: readonly TableProgress[] }
+  | {
+      readonly kind: 'progress'
+      readonly tables: readonly TableProgress[]
+      /** Row changes of the stream that were interleaved so far. */
+      readonly changes: number
+    }
   | {
       readonly kind: 'reconnecting'
       readonly error: DbsyncError

@@ -24,6 +24,8 @@ export interface SyncStatus {
   readonly lagMs: number
   readonly slot: { readonly name: string; readonly durable: boolean; readonly confirmed: Lsn } | null
   readonly publication: string
+  /** Row changes of the stream that went into the views' tables since the start. */
+  readonly changes: number
   readonly tables: readonly TableProgress[]
   readonly views: readonly {
     readonly name: string

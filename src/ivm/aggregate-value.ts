@@ -3,9 +3,6 @@ import { DbsyncError } from '../core/errors.ts'
 import { divideNumeric, formatNumeric } from '../values/numeric.ts'
 import type { Summing } from './sum-accumulator.ts'
 
-/** The scalar type of what is added up. */
-export type SummedType = Extract<ScalarType, 'Int' | 'BigInt' | 'Decimal'>
-
 /**
  * Shows `sum(x)` as Prisma Client would: number for Int, bigint for BigInt, Decimal for Decimal; null for no input.
  *
@@ -13,7 +10,7 @@ export type SummedType = Extract<ScalarType, 'Int' | 'BigInt' | 'Decimal'>
  */
 export function makeSum(
   sums: Summing,
-  type: SummedType,
+  type: ScalarType,
   Decimal: DecimalConstructor,
   path: string,
 ): (group: number) => unknown {
@@ -22,6 +19,9 @@ export function makeSum(
     if (type === 'Int') {
       const safe = sums.safeTotal(group)
       if (!Number.isNaN(safe)) return safe
+      const exact = sums.total(group)
+      const value = typeof exact === 'string' ? Number.NaN : Number(exact.total)
+      if (Number.isSafeInteger(value)) return value
       throw new DbsyncError(
         'VIEW.OUT_OF_RANGE',
         `${path}: found a sum past 2^53; need one that a number holds exactly. Make the column a BigInt or a Decimal.`,
@@ -41,7 +41,7 @@ export function makeSum(
  */
 export function makeAverage(
   sums: Summing,
-  type: SummedType,
+  type: ScalarType,
   Decimal: DecimalConstructor,
 ): (group: number) => unknown {
   return (group) => {

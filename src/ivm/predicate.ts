@@ -57,7 +57,7 @@ export function makePredicate(expression: ExpressionIr, context: PredicateContex
             ? TRUE
             : FALSE
     }
-    case 'call':
+    default:
       return makeCall(expression, context)
   }
 }

@@ -10,8 +10,8 @@ const LIMB = 2 ** 45
 /** Room for one more value of 50 bits below the 53 that a double holds exactly. */
 const CARRY_AT = 2 ** 52
 const LIMB_BIGINT = 2n ** 45n
-/** The high limb may grow to 7 bits and the total still fits a double. */
-const SAFE_HIGH = 2 ** 7
+/** From this many limbs on the total may not fit a double any more. */
+const SAFE_HIGH = 2 ** 8
 
 /** What sums show of a group: the exact total in units of 10^-scale. */
 export interface Total {
@@ -23,7 +23,7 @@ export interface Total {
 export interface Summing extends Accumulator {
   /** The exact total, or the text of what it is instead: NaN, Infinity, -Infinity. */
   total(group: number): Total | string
-  /** The total if it is a safe integer of scale zero, else NaN; saves the BigInt. */
+  /** The total if it is clearly a safe integer of scale zero, else NaN; saves the BigInt most of the time. */
   safeTotal(group: number): number
 }
 

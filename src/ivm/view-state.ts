@@ -292,7 +292,7 @@ export class ViewState {
 
 function keyValue(key: unknown, name: string, length: number, view: string): unknown {
   if (typeof key === 'object' && key !== null && Object.hasOwn(key, name)) {
-    return (key as Readonly<Record<string, unknown>>)[name]
+    return Object.getOwnPropertyDescriptor(key, name)?.value
   }
   if (length === 1 && key !== undefined) return key
   throw new DbsyncError(

@@ -32,6 +32,7 @@ export class ControlSession {
       const result: unknown = await client.query({ text: sql, values: [...values], rowMode: 'array' })
       // Several statements answer with a list of results; the last one's rows are meant.
       const last: unknown = Array.isArray(result) ? result.at(-1) : result
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- rowMode makes it so
       return (last as pg.QueryArrayResult<(string | null)[]>).rows
     } catch (error) {
       throw serverError(error, 'answer a query of the control session')

@@ -1,4 +1,4 @@
-import type { Socket } from 'node:net'
+import { Socket } from 'node:net'
 import pg from 'pg'
 import { DbsyncError } from '../core/errors.ts'
 import { clientConfig, connectClient, PIN_SQL, type ConnectionOptions } from './connect.ts'
@@ -100,8 +100,7 @@ export class RawSession {
     if (replication) config.replication = 'database'
     const client = new pg.Client(config)
     await connectClient(client)
-    const { stream } = connectionOf(client)
-    const session = new RawSession(stream, role, Number(Reflect.get(client, 'processID')))
+    const session = new RawSession(socketOf(client), role, Number(Reflect.get(client, 'processID')))
     await session.query(PIN_SQL)
     return session
   }
@@ -310,11 +309,12 @@ function lost(role: string, why: string): DbsyncError {
   })
 }
 
-function connectionOf(client: pg.Client): { readonly stream: Socket } {
+function socketOf(client: pg.Client): Socket {
   // node-pg keeps its connection on the client; its types leave it out.
   const connection: unknown = Reflect.get(client, 'connection')
   if (typeof connection === 'object' && connection !== null && 'stream' in connection) {
-    return connection as { readonly stream: Socket }
+    const { stream } = connection
+    if (stream instanceof Socket) return stream
   }
   throw new DbsyncError('INTERNAL.INVARIANT', 'node-pg does not expose its socket; DBSync needs pg 8')
 }

@@ -22,7 +22,7 @@ function objectIdentity(value: object): string {
   if (value instanceof Date) return `D${value.getTime()}`
   if (value instanceof Uint8Array) return `b${Buffer.from(value).toString('hex')}`
   if (Array.isArray(value)) return `[${value.map(identityOf).join(',')}]`
-  if ('toFixed' in value) return `m${String(value)}`
+  if ('toFixed' in value && typeof value.toFixed === 'function') return `m${String(value.toFixed())}`
   const entries = Object.entries(value).map(([name, item]) => `${JSON.stringify(name)}:${identityOf(item)}`)
   return `{${entries.join(',')}}`
 }

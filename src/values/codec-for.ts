@@ -59,7 +59,7 @@ export function codecFor(schema: Schema, model: string, column: ColumnContract):
       return jsonCodec(column, place)
     case 'Bytes':
       return byteaCodec(column, place)
-    case 'String':
+    default:
       return textCodec(column, place)
   }
 }

@@ -43,7 +43,7 @@ export function timetzCodec(column: ColumnContract, place: string): BytesCodec {
     storage: 'bytes',
     column,
     place,
-    publicFromText: time.publicFromText,
+    publicFromText: (text) => time.publicFromText(text),
     textFromPublic: (value) => `${time.textFromPublic(value)}+00`,
   }
 }
@@ -59,19 +59,22 @@ function wordsCodec(
     const problem = read(bytes, start, end, out)
     if (problem !== null) throw problemError(place, column.pgType, problem)
   }
-  const publicOf = (high: number, low: number): Date => new Date(millisecondsOf(high, low))
   return {
     storage: 'int64',
     column,
     place,
     parse,
-    publicOf,
+    publicOf: dateOfWords,
     publicFromText(text) {
       parse(Buffer.from(text), 0, text.length, scratch)
-      return publicOf(scratch[0] ?? 0, scratch[1] ?? 0)
+      return dateOfWords(scratch[0] ?? 0, scratch[1] ?? 0)
     },
     textFromPublic: (value) => format(isoText(place, value)),
   }
+}
+
+function dateOfWords(high: number, low: number): Date {
+  return new Date(millisecondsOf(high, low))
 }
 
 function isoText(place: string, value: unknown): string {

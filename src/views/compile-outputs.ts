@@ -2,7 +2,7 @@ import { columnOf } from '../contract/lookup.ts'
 import type { ColumnContract, Schema } from '../contract/schema-contract.ts'
 import { DbsyncError, invariant } from '../core/errors.ts'
 import { type Accumulator, CountAccumulator } from '../ivm/accumulator.ts'
-import { makeAverage, makeSum, type SummedType } from '../ivm/aggregate-value.ts'
+import { makeAverage, makeSum } from '../ivm/aggregate-value.ts'
 import type { GroupTuples } from '../ivm/circuit.ts'
 import type { ColumnOperand, Tuple } from '../ivm/comparison.ts'
 import { Extremes } from '../ivm/extremes.ts'
@@ -82,7 +82,7 @@ function compileOutput(
     tuple,
     interner: context.interner,
     path: `${plan.ir.name}.select.${name}`,
-    resolve: context.resolve,
+    resolve: (column) => context.resolve(column),
   })
   return (group) => {
     tuple.set(tuples.slots.subarray(group * tuples.width, (group + 1) * tuples.width))
@@ -129,10 +129,9 @@ class AggregateStates {
     invariant(source !== undefined, 'an aggregate of an unknown source')
     const { type } = columnOf(source.model, argument.field)
     const sums = remember(this.#sums, id, () => makeSums(operand, path))
-    const summed = type as SummedType
     return name === 'sum'
-      ? makeSum(sums, summed, schema.Decimal, path)
-      : makeAverage(sums, summed, schema.Decimal)
+      ? makeSum(sums, type, schema.Decimal, path)
+      : makeAverage(sums, type, schema.Decimal)
   }
 
   /** Shares the count that a sum of the same column keeps anyway, or the group's where nothing can be NULL. */

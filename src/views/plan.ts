@@ -400,7 +400,7 @@ class Planner {
     const source = this.#sources[this.#sourceOf(column)]
     if (source === undefined) throw this.#invalid(path, `the alias "${column.source}"`, 'one of the sources')
     const able = capability(columnOf(source.model, column.field))
-    if (!able.read) throw this.#error('VIEW.UNSUPPORTED', path, `${column.field}`, able.reason)
+    if (!able.read) throw this.#error('VIEW.UNSUPPORTED', path, column.field, able.reason)
     source.fields.add(column.field)
     if (critical) source.critical.add(column.field)
   }

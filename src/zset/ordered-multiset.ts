@@ -86,7 +86,7 @@ export class OrderedMultiset {
     }
     nodes[left] = 0
     nodes[right] = 0
-    return nodes[LEFT]!
+    return nodes[LEFT] ?? 0
   }
 
   /** Takes one copy of a value out, which must be there; returns the new root. */
@@ -120,7 +120,7 @@ export class OrderedMultiset {
     }
     nodes[link] = left === 0 ? right : left
     this.#holder?.release(nodes[at]!)
-    const result = nodes[LEFT]!
+    const result = nodes[LEFT] ?? 0
     nodes[at + LEFT] = this.#free
     this.#free = node
     return result

@@ -31,16 +31,19 @@ const groups = defineView('groups', (q) =>
     })),
 )
 
+/** The text of a decimal with that many digits, some of them behind the point. */
+function decimal(digits: number, scale: number): fc.Arbitrary<string> {
+  return fc
+    .bigInt({ min: -(10n ** BigInt(digits)) + 1n, max: 10n ** BigInt(digits) - 1n })
+    .map((value) => `${value}e-${scale}`)
+}
+
 test('sums and averages of hundreds of random groups are those of the server', async () => {
   await using db = await testDatabase({ schema: 'empty' })
   const client = await db.connect()
   await client.query(TEXT_SETTINGS)
   await client.query(DDL)
   const seed = randomInt(1 << 30)
-  const decimal = (digits: number, scale: number): fc.Arbitrary<string> =>
-    fc
-      .bigInt({ min: -(10n ** BigInt(digits)) + 1n, max: 10n ** BigInt(digits) - 1n })
-      .map((value) => `${value}e-${scale}`)
   const row = fc.record({
     shopId: fc.nat({ max: 400 }).map((n) => `h${n}`),
     qty: fc

@@ -108,14 +108,6 @@ test('handlers get typed changes in commit order', async () => {
   expect(new Set(changes.slice(0, 7).map(({ tx }) => tx.lsn)).size).toBe(1)
   const [{ xid } = { xid: '' }] = await db.query<{ xid: string }>('SELECT pg_current_xact_id()::text AS xid')
   expect(BigInt(xid) - (first?.tx.xid ?? 0n)).toBeLessThan(100n)
-
-  function restaurant(id: string, name: string): Record<string, unknown> {
-    return { id, name, description: null, address: null, rating: null, tags: [] }
-  }
-
-  function visit(restaurantId: string, visitRating: number | null): Record<string, unknown> {
-    return { userId: 1, restaurantId, amountSpent: new Decimal('12.5'), visitRating }
-  }
 })
 
 test('with the whole old row in the WAL, handlers learn what changed', async () => {
@@ -236,8 +228,8 @@ interface VisitKey {
   readonly restaurantId: string
 }
 
-function keyText(user: number, restaurant: string): string {
-  return `${user}/${restaurant}`
+function keyText(user: number, place: string): string {
+  return `${user}/${place}`
 }
 
 test('a handler that throws is called again, and nothing later is handled before it', async () => {
@@ -340,3 +332,11 @@ test('slow handlers hold the stream back, not the views, and memory stays bounde
   isReleased = true
   await until(() => (sync.status().slot?.confirmed ?? 0n) >= position)
 })
+
+function restaurant(id: string, name: string): Record<string, unknown> {
+  return { id, name, description: null, address: null, rating: null, tags: [] }
+}
+
+function visit(restaurantId: string, visitRating: number | null): Record<string, unknown> {
+  return { userId: 1, restaurantId, amountSpent: new Decimal('12.5'), visitRating }
+}

@@ -1,3 +1,4 @@
+import pg from 'pg'
 import { expect, test } from 'vitest'
 import { testDatabase, type TestDatabase } from '../support/database.ts'
 import { startEmbedded } from '../support/server.ts'
@@ -177,9 +178,8 @@ test('a publication that is dropped and made anew is never silent', async () => 
 
 /** The database again after its server came back; the former handle's connections are gone. */
 async function reopen(db: TestDatabase): Promise<TestDatabase> {
-  const { default: pg } = await import('pg')
-  const clients: InstanceType<typeof pg.Client>[] = []
-  const connect = async (): Promise<InstanceType<typeof pg.Client>> => {
+  const clients: pg.Client[] = []
+  const connect = async (): Promise<pg.Client> => {
     const client = new pg.Client({ connectionString: db.url })
     client.on('error', () => {})
     await client.connect()
@@ -190,7 +190,7 @@ async function reopen(db: TestDatabase): Promise<TestDatabase> {
   return {
     ...db,
     connect,
-    async query<Row extends import('pg').QueryResultRow>(sql: string, values?: unknown[]) {
+    async query<Row extends pg.QueryResultRow>(sql: string, values?: unknown[]) {
       return (await main.query<Row>(sql, values)).rows
     },
     async [Symbol.asyncDispose]() {

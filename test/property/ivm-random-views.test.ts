@@ -98,6 +98,10 @@ function condition(columns: readonly ColumnIr[]): fc.Arbitrary<ExpressionIr> {
   })).tree
 }
 
+function names(outputs: readonly OutputIr[]): readonly string[] {
+  return outputs.map(({ name }) => name)
+}
+
 const view: fc.Arbitrary<ViewIr> = fc.constantFrom(...CHAINS).chain((chain) => {
   const columns = columnsOf(chain)
   return fc
@@ -142,24 +146,25 @@ const view: fc.Arbitrary<ViewIr> = fc.constantFrom(...CHAINS).chain((chain) => {
           },
         }
       })
-      const base = { version: 1, name: 'v', sources, where } as const
-      if (shape === 'single') return { ...base, groupBy: null, select: counted, key: [] }
-      if (shape === 'bag') return { ...base, groupBy: null, select: named, key: null }
-      if (shape === 'grouped') {
-        return {
-          ...base,
-          groupBy: chosen,
-          select: [...named, ...counted],
-          key: named.map(({ name }) => name),
-        }
-      }
+      const shaped = (groupBy: ViewIr['groupBy'], select: ViewIr['select'], key: ViewIr['key']): ViewIr => ({
+        version: 1,
+        name: 'v',
+        sources,
+        where,
+        groupBy,
+        select,
+        key,
+      })
+      if (shape === 'single') return shaped(null, counted, [])
+      if (shape === 'bag') return shaped(null, named, null)
+      if (shape === 'grouped') return shaped(chosen, [...named, ...counted], names(named))
       const keys = chain.flatMap((alias) =>
         modelOf(schema, MODELS[alias]).key.map((field): OutputIr => ({
           name: `${alias}${field}`,
           expression: ref(alias, field),
         })),
       )
-      return { ...base, groupBy: null, select: [...keys, ...named], key: keys.map(({ name }) => name) }
+      return shaped(null, [...keys, ...named], names(keys))
     })
 })
 
@@ -282,7 +287,7 @@ test('splitting and merging flushes changes nothing, and changes fold to the sta
         if (row === null || row === undefined) return
         const text = show(Object.values(row))
         const count = (folded.get(text) ?? 0) + sign
-        expect(count, 'a row is taken away that was not there').toBeGreaterThanOrEqual(0)
+        if (count < 0) throw new Error('a row is taken away that was not there')
         if (count === 0) folded.delete(text)
         else folded.set(text, count)
       }
@@ -294,17 +299,12 @@ test('splitting and merging flushes changes nothing, and changes fold to the sta
         expect(state.size).toBe(flushed.length)
         if (!flush) continue
         const changes = world.mirror.replica.flush().get('v') ?? []
-        const keys = new Set(
-          changes.map(({ key }) => show([key === null ? null : show(Object.values(Object(key)))])),
-        )
         for (const { before } of changes) fold(before, -1)
-        for (const { before, after } of changes) {
-          fold(after, 1)
-          expect(before === null && after === null).toBe(false)
-          if (before !== null && after !== null)
-            expect(show(Object.values(after))).not.toBe(show(Object.values(before)))
-        }
-        if (state.key !== null && ir.key?.length === 1) expect(keys.size).toBeLessThanOrEqual(changes.length)
+        for (const { after } of changes) fold(after, 1)
+        const idle = changes.filter(
+          ({ before, after }) => show(Object.values(before ?? {})) === show(Object.values(after ?? {})),
+        )
+        expect(idle).toEqual([])
         flushed = shown(ir, state)
         expect(flushed).toEqual(naiveRows(ir, world.tables))
         expect(
@@ -329,7 +329,8 @@ test('rows are found by their key, and no others', () => {
       for (const row of state.rows()) {
         const key = Object.fromEntries((ir.key ?? []).map((name) => [name, row[name]]))
         expect(state.get(key)).toBe(row)
-        if (ir.key?.length === 1 && ir.key[0] !== undefined) expect(state.get(row[ir.key[0]])).toBe(row)
+        const [only = ''] = ir.key?.length === 1 ? ir.key : []
+        expect(only === '' ? row : state.get(row[only])).toBe(row)
       }
       for (const name of ir.key ?? []) {
         const known = new Set([...state.rows()].map((row) => row[name]))

@@ -17,7 +17,9 @@ export function naiveRows(
   let tuples: Binding[] = [{}]
   for (const { alias, model, join } of ir.sources) {
     tuples = tuples.flatMap((tuple) => {
-      const candidates = (tables[model] ?? []).map((row): Binding => ({ ...tuple, [alias]: row }))
+      const candidates = (tables[model] ?? []).map((row): Binding =>
+        Object.assign({}, tuple, { [alias]: row }),
+      )
       if (join === null) return candidates
       const matches = candidates.filter((candidate) => evaluate(join.on, candidate) === true)
       return matches.length === 0 && join.kind === 'left' ? [{ ...tuple, [alias]: null }] : matches

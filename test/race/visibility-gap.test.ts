@@ -105,8 +105,7 @@ describe('a commit that is streamed before it is visible', () => {
         await hydrated
         await ended
         const differences = await line.differences()
-        if (without === 'nothing') expect(differences).toEqual([])
-        else expect(differences).not.toEqual([])
+        expect(differences.length > 0).toBe(without === 'fold')
       })
     }
   }
@@ -134,7 +133,7 @@ describe('a commit that is streamed before it is visible', () => {
 async function openBehindInvisibleCommit(
   db: TestDatabase,
   observer: pg.ClientBase,
-): Promise<{ line: TestLine; release(): Promise<void>; ended(): Promise<unknown> }> {
+): Promise<{ line: TestLine; release: () => Promise<void>; ended: () => Promise<unknown> }> {
   const [first, second] = [await localClient(db), await localClient(db)]
   await first.query("BEGIN; INSERT INTO users (first_name, user_name, email) VALUES ('a', 'a', 'a')")
   let held: { release(): Promise<void> } | null = null

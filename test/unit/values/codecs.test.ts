@@ -78,7 +78,7 @@ const CASES: readonly Case[] = [
       ["'-0'", -0],
       ["'1e-320'", 1e-320],
       ["'1.7976931348623157e308'", 1.7976931348623157e308],
-      ["'123456789.123456789'", 123456789.123456789],
+      ["'123456789.12345679'", 123456789.12345679],
       ["'1e15'", 1e15],
       ["'Infinity'", Infinity],
       ["'NaN'", NaN],
@@ -318,13 +318,13 @@ test('every type is read off the wire, kept, and shown as Prisma Client shows it
       const text = rows[0]?.[0] ?? ''
       const place = `${item.pgType} ${sql} printed ${text}`
       const shown = codec.publicFromText(text)
-      expect(sameValue(shown, value), `${place}: ${String(shown)}`).toBe(true)
+      expect([place, sameValue(shown, value)]).toEqual([place, true])
       // Between other bytes, as in a tuple.
       const bytes = Buffer.from(`9${text}9`)
       column.read(0, bytes, 1, bytes.length - 1)
-      expect(sameValue(column.value(0), value), `${place}, kept: ${String(column.value(0))}`).toBe(true)
+      expect([place, 'kept', sameValue(column.value(0), value)]).toEqual([place, 'kept', true])
       column.setNull(0)
-      expect(column.value(0), place).toEqual(item.list === true ? [] : null)
+      expect([place, column.value(0)]).toEqual([place, item.list === true ? [] : null])
       if (item.type === 'Json' && value === null) continue
       if (item.list === true && Array.isArray(value) && value.includes(null)) continue
       // What textFromPublic writes means the same value to the server.
@@ -335,9 +335,8 @@ test('every type is read off the wire, kept, and shown as Prisma Client shows it
         rowMode: 'array',
         types: { getTypeParser: () => (result: string) => result },
       })
-      expect(sameValue(codec.publicFromText(back[0]?.[0] ?? ''), value), `${place}, written ${written}`).toBe(
-        true,
-      )
+      const read = codec.publicFromText(back[0]?.[0] ?? '')
+      expect([place, written, sameValue(read, value)]).toEqual([place, written, true])
     }
   }
 })
@@ -349,14 +348,11 @@ test('what a Date cannot hold is an error at once, from both paths', () => {
     const column = keptColumn(contract)
     for (const text of ['infinity', '-infinity', '0044-03-15 BC', '12024-01-01', '2024-13-01', 'x', '']) {
       const bytes = Buffer.from(text)
-      expect(
+      const codes = [
         codeOf(() => codec.publicFromText(text)),
-        text,
-      ).toBe('CHANGES.UNDECODABLE_VALUE')
-      expect(
         codeOf(() => column.read(0, bytes, 0, bytes.length)),
-        text,
-      ).toBe('CHANGES.UNDECODABLE_VALUE')
+      ]
+      expect([text, ...codes]).toEqual([text, 'CHANGES.UNDECODABLE_VALUE', 'CHANGES.UNDECODABLE_VALUE'])
     }
   }
 })
@@ -379,19 +375,17 @@ test('text that is not of the type is an error that names the column and not the
     const column = keptColumn(columnOf({ type, pgType }))
     const bytes = Buffer.from(text)
     let message = ''
-    expect(
-      codeOf(() => {
-        try {
-          column.read(0, bytes, 0, bytes.length)
-        } catch (error) {
-          message = String(error)
-          throw error
-        }
-      }),
-      `${pgType} ${text}`,
-    ).toBe('CHANGES.UNDECODABLE_VALUE')
+    const code = codeOf(() => {
+      try {
+        column.read(0, bytes, 0, bytes.length)
+      } catch (error) {
+        message = String(error)
+        throw error
+      }
+    })
+    expect([pgType, text, code]).toEqual([pgType, text, 'CHANGES.UNDECODABLE_VALUE'])
     expect(message).toContain('T.f')
-    if (text !== '') expect(message).not.toContain(text)
+    expect(message.includes(text)).toBe(text === '')
   }
 })
 
@@ -408,10 +402,7 @@ test('an unknown enum label names the enum and the remedy', () => {
 test('a list with a NULL or of two dimensions is an error', () => {
   const codec = codecFor(schemaOf([]), 'T', columnOf({ type: 'Int', pgType: 'integer', list: true }))
   for (const text of ['{1,NULL}', '{{1},{2}}', '{1', '1}', '{1,"2}', '{1}}']) {
-    expect(
-      codeOf(() => codec.publicFromText(text)),
-      text,
-    ).toBe('CHANGES.UNDECODABLE_VALUE')
+    expect([text, codeOf(() => codec.publicFromText(text))]).toEqual([text, 'CHANGES.UNDECODABLE_VALUE'])
   }
 })
 
@@ -424,9 +415,7 @@ test('money is refused', () => {
 test('a public value of the wrong type is refused', () => {
   for (const { type, pgType } of CASES.filter((item) => item.list !== true && item.type !== 'Json')) {
     const codec = codecFor(schemaOf([]), 'T', columnOf({ type, pgType }))
-    expect(
-      codeOf(() => codec.textFromPublic({ wrong: true })),
-      pgType,
-    ).toBe('CONFIG.INVALID_OPTIONS')
+    const code = codeOf(() => codec.textFromPublic({ wrong: true }))
+    expect([pgType, code]).toEqual([pgType, 'CONFIG.INVALID_OPTIONS'])
   }
 })

@@ -30,7 +30,7 @@ test('64-bit integers survive the way through two words', () => {
     }),
   )
   for (const text of ['9223372036854775808', '-9223372036854775809', '99999999999999999999', '', '-', '1a']) {
-    expect(readInt64(...framed(text), new Int32Array(2)), text).toBe(false)
+    expect([text, readInt64(...framed(text), new Int32Array(2))]).toEqual([text, false])
   }
 })
 
@@ -64,7 +64,7 @@ test('floats read exactly what JavaScript reads', () => {
     ),
   )
   for (const text of ['', '-', '.', '1.2.3', '0x1', '1e', 'nan '])
-    expect(readFloat(...framed(text)), text).toBeUndefined()
+    expect([text, readFloat(...framed(text))]).toEqual([text, undefined])
 })
 
 test('numeric division has the scale and the rounding of the server', async () => {
@@ -85,7 +85,8 @@ test('numeric division has the scale and the rounding of the server', async () =
   )
   cases.forEach((item, index) => {
     const ours = formatNumeric(divideNumeric(item, item.divisor))
-    expect(ours, `${formatNumeric(item)} / ${item.divisor}`).toBe(rows[index]?.quotient)
+    const question = `${formatNumeric(item)} / ${item.divisor}`
+    expect([question, ours]).toEqual([question, rows[index]?.quotient])
   })
 })
 
@@ -110,7 +111,7 @@ test('numeric order is the order of the server', async () => {
     [pairs.map(([a]) => a), pairs.map(([, b]) => b)],
   )
   pairs.forEach(([a, b], index) => {
-    expect(Math.sign(compareNumericText(a, b)), `${a} ? ${b}`).toBe(rows[index]?.order)
+    expect([a, b, Math.sign(compareNumericText(a, b))]).toEqual([a, b, rows[index]?.order])
   })
 })
 
@@ -119,7 +120,7 @@ test('numeric text is read and written alike', () => {
   expect(parseNumeric('-1.5e3')).toEqual({ unscaled: -1500n, scale: 0 })
   expect(parseNumeric('1e-3')).toEqual({ unscaled: 1n, scale: 3 })
   for (const text of ['', '-', '.', 'NaN', 'Infinity', '1 2', '0x1'])
-    expect(parseNumeric(text), text).toBeUndefined()
+    expect([text, parseNumeric(text)]).toEqual([text, undefined])
   for (const text of ['0.05', '-0.05', '-123.4', '7'])
     expect(formatNumeric(parseNumeric(text) ?? { unscaled: 0n, scale: 0 })).toBe(text)
 })
