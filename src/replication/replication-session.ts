@@ -40,6 +40,7 @@ export class ReplicationSession {
   #timer: NodeJS.Timeout | null = null
   #replyCount = 0
   #replySecond = 0
+  #replyWalEnd: Lsn = ZERO_LSN
   #silenceLimitMs = 60_000
 
   private constructor(raw: RawSession) {
@@ -153,7 +154,7 @@ export class ReplicationSession {
         const walEnd = lsn(buffer.readBigUInt64BE(start + 1))
         this.#received = maxLsn(this.#received, walEnd)
         receiver.onKeepalive(walEnd)
-        if (buffer[start + 17] === 1) this.#reply()
+        if (buffer[start + 17] === 1) this.#reply(walEnd)
       }
     } catch (error) {
       // Below the stream nothing throws but codes; anything else is a bug and ends the session just as surely.
@@ -170,14 +171,20 @@ export class ReplicationSession {
     this.#received = maxLsn(this.#received, position)
   }
 
-  #reply(): void {
+  #reply(walEnd: Lsn): void {
     const second = Math.floor(performance.now() / 1000)
-    if (second !== this.#replySecond) {
+    if (second !== this.#replySecond || walEnd !== this.#replyWalEnd) {
       this.#replySecond = second
+      this.#replyWalEnd = walEnd
       this.#replyCount = 0
     }
     this.#replyCount += 1
     if (this.#replyCount <= MAX_REPLIES_PER_SECOND) this.sendStatus()
+    else if (this.#confirmed < walEnd) {
+      // Only a server that shuts down asks again at once, and it waits for us: what is left cannot be confirmed any
+      // more, since no snapshot will be taken that shows it. It comes again when the server is back.
+      this.#raw.destroy(new DbsyncError('POSTGRES.CONNECTION_LOST', 'The server is shutting down.'))
+    }
   }
 
   #tick(): void {

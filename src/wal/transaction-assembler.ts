@@ -36,6 +36,10 @@ export interface TransactionBegin {
 }
 
 const NO_MESSAGES: readonly LogicalMessage[] = []
+/** Bytes of the fixed fields of Begin and Commit, and the fewest that a logical message has, after the tag. */
+const BEGIN_BYTES = 20
+const COMMIT_BYTES = 25
+const MESSAGE_BYTES = 14
 
 /**
  * Groups the frames of a stream into whole transactions. Pure: no I/O, no clock, no decoding of rows.
@@ -72,8 +76,7 @@ export class TransactionAssembler {
   /** Takes one WAL data frame where it lies; `frame` is the position of its CopyData tag. */
   readFrame(buffer: Buffer, frame: number, end: number): void {
     const at = frame + COPY_HEADER + WAL_HEADER
-    if (at >= end)
-      throw new DbsyncError('WAL.MALFORMED', 'A WAL frame is shorter than its header; reconnecting.')
+    if (at >= end) throw tooShort()
     switch (buffer[at]) {
       case CHANGE.insert:
       case CHANGE.update:
@@ -83,10 +86,10 @@ export class TransactionAssembler {
         this.#keep(buffer, frame, end)
         return
       case 0x42: // B
-        this.#begin(buffer, at + 1)
+        this.#begin(buffer, at + 1, end)
         return
       case 0x43: // C
-        this.#commit(buffer, at + 1)
+        this.#commit(buffer, at + 1, end)
         return
       case 0x52: {
         // R
@@ -96,7 +99,7 @@ export class TransactionAssembler {
         return
       }
       case 0x4d: // M
-        this.#message(buffer, at + 1)
+        this.#message(buffer, at + 1, end)
         return
       case 0x59: // Y, a type's name
       case 0x4f: // O, the transaction's origin
@@ -110,8 +113,9 @@ export class TransactionAssembler {
     }
   }
 
-  #begin(buffer: Buffer, at: number): void {
+  #begin(buffer: Buffer, at: number, end: number): void {
     if (this.#isOpen) throw outOfOrder('a begin')
+    if (end - at < BEGIN_BYTES) throw tooShort()
     this.#isOpen = true
     this.#commitLsn = lsn(buffer.readBigUInt64BE(at))
     this.#xid = xid(buffer.readUInt32BE(at + 16))
@@ -142,8 +146,9 @@ export class TransactionAssembler {
     })
   }
 
-  #commit(buffer: Buffer, at: number): void {
+  #commit(buffer: Buffer, at: number, end: number): void {
     if (!this.#isOpen) throw outOfOrder('a commit')
+    if (end - at < COMMIT_BYTES) throw tooShort()
     const transaction: Transaction = {
       xid: this.#xid,
       commitLsn: this.#commitLsn,
@@ -164,20 +169,26 @@ export class TransactionAssembler {
     this.#receiver.onTransaction(transaction, messages)
   }
 
-  #message(buffer: Buffer, at: number): void {
-    const isTransactional = (buffer[at] ?? 0) === 1
-    // One outside a transaction has no place in commit order; nobody here writes such.
-    if (!isTransactional || !this.#isOpen) return
+  #message(buffer: Buffer, at: number, end: number): void {
     const stop = buffer.indexOf(0, at + 9)
+    if (end - at < MESSAGE_BYTES || stop < 0 || end - stop < 5) throw tooShort()
+    const start = stop + 5
     const length = buffer.readInt32BE(stop + 1)
+    if (length < 0 || length > end - start) throw tooShort()
+    // One outside a transaction has no place in commit order; nobody here writes such.
+    if (buffer[at] !== 1 || !this.#isOpen) return
     this.#messages ??= []
     this.#messages.push({
       prefix: buffer.toString('utf8', at + 9, stop),
-      content: buffer.subarray(stop + 5, stop + 5 + length),
+      content: buffer.subarray(start, start + length),
     })
   }
 }
 
 function outOfOrder(what: string): DbsyncError {
   return new DbsyncError('WAL.MALFORMED', `The stream has ${what} where none can be; reconnecting.`)
+}
+
+function tooShort(): DbsyncError {
+  return new DbsyncError('WAL.MALFORMED', 'A message of the stream ends before its time; reconnecting.')
 }

@@ -49,6 +49,9 @@ const WAL_DATA = 0x77 // w
 /** Bytes of a CopyData header (tag, length) and of a WAL data header (tag, start, end, time). */
 export const COPY_HEADER = 5
 export const WAL_HEADER = 25
+/** Bytes of a row change up to its tuple, and of a TRUNCATE up to its oids. */
+const CHANGE_BYTES = 6
+const TRUNCATE_BYTES = 6
 
 /**
  * Receives one row change: its tag, its relation as described at this point, and where its body lies.
@@ -66,7 +69,7 @@ export type ChangeVisitor = (
 /**
  * Walks the row changes of spans in order and returns the relations as described at their end.
  *
- * Throws: WAL.MALFORMED if a change names a relation that was never described.
+ * Throws: WAL.MALFORMED if a change names a relation that was never described, or ends before its time.
  */
 export function walkChanges(
   spans: readonly Span[],
@@ -85,6 +88,7 @@ export function walkChanges(
         const message = at + COPY_HEADER + WAL_HEADER
         const tag = buffer[message] ?? 0
         if (tag === CHANGE.insert || tag === CHANGE.update || tag === CHANGE.delete) {
+          if (end - message < CHANGE_BYTES) throw tooShort()
           const oid = buffer.readUInt32BE(message + 1)
           if (oid !== lastOid) {
             last = describedRelation(known, oid)
@@ -92,7 +96,9 @@ export function walkChanges(
           }
           if (last !== undefined) visit(tag, last, buffer, message + 5, end)
         } else if (tag === CHANGE.truncate) {
+          if (end - message < TRUNCATE_BYTES) throw tooShort()
           const count = buffer.readInt32BE(message + 1)
+          if (count < 0 || count * 4 > end - message - TRUNCATE_BYTES) throw tooShort()
           for (let index = 0; index < count; index += 1) {
             const oid = buffer.readUInt32BE(message + 6 + index * 4)
             visit(tag, describedRelation(known, oid), buffer, message + 6, end)
@@ -116,4 +122,8 @@ function describedRelation(known: RelationMap, oid: number): WalRelation {
     'WAL.MALFORMED',
     `The stream changes relation ${oid} that it has not described; reconnecting.`,
   )
+}
+
+function tooShort(): DbsyncError {
+  return new DbsyncError('WAL.MALFORMED', 'A change of the stream ends before its time; reconnecting.')
 }

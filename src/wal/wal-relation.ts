@@ -47,6 +47,7 @@ export function readRelation(buffer: Buffer, start: number, end: number): WalRel
   const replicaIdentity = IDENTITIES[String.fromCharCode(buffer[at] ?? 0)]
   if (replicaIdentity === undefined || at + 3 > end) throw malformed()
   const count = buffer.readInt16BE(at + 1)
+  if (count < 0) throw malformed()
   at += 3
   const columns: WalColumn[] = []
   for (let index = 0; index < count; index += 1) {

@@ -54,22 +54,30 @@ export class OrderedMultiset {
 
   /** Adds one copy of a value; returns the new root. */
   add(root: number, word0: number, word1: number): number {
-    const known = this.#find(root, word0, word1)
-    if (known !== 0) {
-      this.#nodes[known * STRIDE + COUNT]! += 1
-      return root
+    let nodes = this.#nodes
+    const priority = mix32(this.#peek())
+    nodes[LEFT] = root
+    // One way down finds the value, or the link below which every node has a lesser priority than a new one.
+    let link = 0
+    let below = 0
+    let at = LEFT
+    for (let node = root; ; node = nodes[at]!) {
+      if (link === 0 && (node === 0 || mix32(node) <= priority)) {
+        link = at
+        below = node
+      }
+      if (node === 0) break
+      const order = this.#compareNode(node, word0, word1)
+      if (order === 0) {
+        nodes[node * STRIDE + COUNT]! += 1
+        return root
+      }
+      at = node * STRIDE + (order < 0 ? RIGHT : LEFT)
     }
     const node = this.#take(word0, word1)
-    const priority = mix32(node)
-    const nodes = this.#nodes
-    nodes[LEFT] = root
-    let link = LEFT
-    let current = root
-    while (current !== 0 && mix32(current) > priority) {
-      link = current * STRIDE + (this.#compareNode(current, word0, word1) < 0 ? RIGHT : LEFT)
-      current = nodes[link]!
-    }
+    nodes = this.#nodes
     nodes[link] = node
+    let current = below
     // What lies below is split by the value into the new node's two sides.
     let left = node * STRIDE + LEFT
     let right = node * STRIDE + RIGHT
@@ -150,14 +158,9 @@ export class OrderedMultiset {
     return node
   }
 
-  #find(root: number, word0: number, word1: number): number {
-    let node = root
-    while (node !== 0) {
-      const order = this.#compareNode(node, word0, word1)
-      if (order === 0) return node
-      node = this.#nodes[node * STRIDE + (order < 0 ? RIGHT : LEFT)]!
-    }
-    return 0
+  /** The number that the next new node gets. */
+  #peek(): number {
+    return this.#free === 0 ? this.#next : this.#free
   }
 
   #compareNode(node: number, word0: number, word1: number): number {

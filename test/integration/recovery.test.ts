@@ -138,6 +138,30 @@ test('a server that restarts, and one that is killed, are waited for', async () 
   }
 })
 
+test('a server under load shuts down at once, although the last commits are not proven visible', async () => {
+  const server = await startEmbedded()
+  try {
+    await using db = await testDatabase({ serverUrl: server.url })
+    const client = await db.connect()
+    await seedExample(client, { users: 60, restaurants: 40, visits: 500 })
+    const { sync } = exampleSync(db.url, { slot: { name: 'load', durable: true } })
+    await using _ = sync
+    await sync.start()
+    const writers = startWriters(await Promise.all([1, 2, 3].map(() => db.connect())), 5)
+    await sleep(700)
+    const startMs = performance.now()
+    await server.halt()
+    expect(performance.now() - startMs).toBeLessThan(4_000)
+    await writers.stop().catch(() => {})
+    await server.start()
+    await sync.ready()
+    await using again = await reopen(db)
+    await expectExact(again, sync)
+  } finally {
+    await server.stop()
+  }
+})
+
 test('a durable slot that is dropped is never silent: views are read anew with a warning', async () => {
   await using db = await testDatabase()
   const client = await db.connect()

@@ -77,7 +77,8 @@ function condition(columns: readonly ColumnIr[]): fc.Arbitrary<ExpressionIr> {
     .tuple(column, fc.constantFrom<CallName>('eq', 'ne', 'gt', 'gte', 'lt', 'lte'), fc.nat())
     .map(([left, name, pick]) => {
       const values = VALUES[left.type.scalar] ?? ['0']
-      return call(name, left, constant(values[pick % values.length] ?? '0', left))
+      const value = constant(values[pick % values.length] ?? '0', left)
+      return pick % 2 === 0 ? call(name, left, value) : call(name, value, left)
     })
   const test2 = fc
     .tuple(column, column, fc.constantFrom<CallName>('eq', 'lt', 'gte'))

@@ -107,17 +107,23 @@ export function startWriters(
 ): { readonly stop: () => Promise<number> } {
   let isStopped = false
   let count = 0
+  let failure: unknown = null
   const work = clients.map(async (client, index) => {
     const random = randomSource(seed + index * 7919)
-    while (!isStopped) {
-      await randomTransaction(client, random)
-      count += 1
+    try {
+      while (!isStopped) {
+        await randomTransaction(client, random)
+        count += 1
+      }
+    } catch (error) {
+      failure = error
     }
   })
   return {
     async stop() {
       isStopped = true
       await Promise.all(work)
+      if (failure !== null) throw failure
       return count
     },
   }

@@ -116,6 +116,17 @@ test('the sum of an Int column past 2^53 is an error until it fits again', () =>
   expect(show(0)).toBe(4_194_304 * 2_147_483_647)
 })
 
+test('the scale of an average follows the inputs that are present', () => {
+  const sums = wide('free')
+  const show = makeAverage(sums, 'Decimal', Decimal)
+  const fine = put('free', '0.00000000000000000003')
+  for (const text of ['100000000000000000000', '100000000000000000001']) sums.add(0, put('free', text))
+  sums.add(0, fine)
+  sums.remove(0, fine)
+  // SELECT avg(x) over the two: no digit behind the point, so it is rounded up.
+  expect(String(show(0))).toBe('100000000000000000001')
+})
+
 test('NaN and infinities answer as Postgres and leave no trace', () => {
   const sums = wide('free')
   const show = makeSum(sums, 'Decimal', Decimal, 'v')

@@ -419,3 +419,19 @@ test('a public value of the wrong type is refused', () => {
     expect([pgType, code]).toEqual([pgType, 'CONFIG.INVALID_OPTIONS'])
   }
 })
+
+test('an offset behind a timestamp shifts the instant, across the hour too', () => {
+  const codec = codecFor(
+    schemaOf([]),
+    'T',
+    columnOf({ type: 'DateTime', pgType: 'timestamp(6) with time zone' }),
+  )
+  for (const text of [
+    '2024-01-01 01:04:05.678901+05:30',
+    '2023-12-31 12:19:05.678901-07:15',
+    '2023-12-31T19:34:05.678901Z',
+    '2023-12-31 19:34:05.678901+00',
+  ]) {
+    expect([text, codec.publicFromText(text)]).toEqual([text, utc('2023-12-31T19:34:05.678Z')])
+  }
+})

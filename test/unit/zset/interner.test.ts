@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { mix32 } from '../../../src/zset/hash.ts'
 import { Interner } from '../../../src/zset/interner.ts'
 
 const text = fc.oneof(
@@ -68,4 +69,17 @@ test('memory stays bounded while strings come and go', () => {
   expect(interner.size).toBe(100)
   expect(interner.byteLength).toBeLessThan(64 * 1024)
   expect(interner.text(held[0] ?? 0)).toBe('a rather long text, number 199900')
+})
+
+test('strings whose hashes collide stay apart', () => {
+  // Among 300 000 strings about ten pairs share a 32-bit hash.
+  const interner = new Interner()
+  const ids = new Set<number>()
+  const bytes = Buffer.alloc(8)
+  for (let number = 0; number < 300_000; number += 1) {
+    bytes.writeInt32LE(mix32(number), 0)
+    bytes.writeInt32LE(mix32(number ^ 0x5555_5555), 4)
+    ids.add(interner.intern(bytes, 0, 8))
+  }
+  expect(ids.size).toBe(300_000)
 })

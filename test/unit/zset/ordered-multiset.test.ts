@@ -70,6 +70,7 @@ test('rising values stay logarithmic: comparisons per change hardly grow with th
   })
   let root = 0
   for (let value = 0; value < 20_000; value += 1) root = pool.add(root, value, 0)
+  for (let value = 0; value < 20_000; value += 7) root = pool.remove(root, value, 0)
   expect(comparisons / 20_000).toBeLessThan(100)
 })
 

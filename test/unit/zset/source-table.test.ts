@@ -174,3 +174,38 @@ test('slots are used again', () => {
   }
   expect(target.rows.capacity).toBe(16)
 })
+
+test('an index has the rest of a bucket whichever row leaves it, and no NULLs', () => {
+  for (const order of [
+    [0, 1, 2, 3],
+    [3, 2, 1, 0],
+    [1, 3, 0, 2],
+  ]) {
+    const target = table()
+    const [index] = target.indexes
+    const shopId = target.column('shopId')
+    const live = new Map<number, number>()
+    for (const id of [0, 1, 2, 3]) {
+      const slot = write(target, { id: String(id), line: '0', shopId: 'a' })
+      target.insert(slot)
+      live.set(id, slot)
+    }
+    for (const id of order) {
+      target.remove(live.get(id) ?? -1)
+      live.delete(id)
+      const probe = write(target, { id: '9', line: '0', shopId: 'a' })
+      const found: number[] = []
+      const base = probe * target.rows.stride
+      let slot = index?.first(target.rows.words, base, [shopId.offset]) ?? -1
+      for (; slot >= 0; slot = index?.next(slot) ?? -1) found.push(slot)
+      target.release(probe)
+      expect(new Set(found)).toEqual(new Set(live.values()))
+      expect(found.length).toBe(live.size)
+    }
+  }
+  const target = table()
+  target.insert(write(target, { id: '1', line: '0', big: '0', qty: '0' }))
+  const withNull = write(target, { id: '2', line: '0', big: null, qty: '0' })
+  target.insert(withNull)
+  expect(target.indexes[1]?.countLike(withNull)).toBe(0)
+})
