@@ -26,6 +26,7 @@ import type { Sync, SyncStatus } from './sync.ts'
 
 const PROBE_MS = 500
 const NUDGE_MS = 100
+const MAX_NUDGE_MS = 2_000
 const RESUME_BYTES = 8 * 1024 * 1024
 const CLOSE_GRACE_MS = 5_000
 const POSTGRES_EPOCH_MS = 946_684_800_000
@@ -139,8 +140,8 @@ export class SyncEngine implements Sync {
       isReached = true
     })
     this.#session?.sendStatus(true)
-    while (!isReached) {
-      await Promise.race([done, this.#stopped.promise, sleep(NUDGE_MS)])
+    for (let waitMs = NUDGE_MS; !isReached; waitMs = Math.min(waitMs * 2, MAX_NUDGE_MS)) {
+      await Promise.race([done, this.#stopped.promise, sleep(waitMs)])
       if (isReached) break
       // An idle server may stand at a position that no record ends at; a commit of our own moves it on.
       await this.#ask(`BEGIN; SET LOCAL synchronous_commit = local; ${watermarkSql('nudge')}; COMMIT`).catch(

@@ -53,6 +53,28 @@ test('tables are read while writers write, in many chunks, and no row is stale',
   expect(progress.at(-1)?.tables.every((table) => table.state === 'covered')).toBe(true)
 })
 
+test('chunks follow the key order of the database, whatever its collation', async () => {
+  await using db = await testDatabase()
+  const client = await db.connect()
+  // An ICU order that differs from the order of bytes, and a key of two columns.
+  await client.query(`
+    ALTER TABLE visit DROP CONSTRAINT visit_restaurant_id_fkey;
+    ALTER TABLE restaurant ALTER id TYPE varchar(255) COLLATE "en-x-icu";
+    ALTER TABLE visit ALTER restaurant_id TYPE varchar(255) COLLATE "en-x-icu"`)
+  await client.query(`
+    INSERT INTO users (first_name, user_name, email) SELECT 'a', 'a', i::text FROM generate_series(1, 30) i;
+    INSERT INTO restaurant (id, name)
+      SELECT (ARRAY['a', 'B', 'ä', 'Z', '_', 'é', 'ß', '''', E'\\\\', E'x\\ty'])[1 + i % 10] || i, 'n'
+      FROM generate_series(1, 12000) i;
+    INSERT INTO visit SELECT 1 + n % 30, id, 1, 1 FROM (SELECT id, row_number() OVER () AS n FROM restaurant) r`)
+  const { sync, events } = exampleSync(db.url)
+  await using _ = sync
+  await sync.start()
+  await expectExact(db, sync)
+  expect(sync.views.restaurantRating.size).toBe(12_000)
+  expect(events.filter((event) => event.kind === 'progress').length).toBeGreaterThan(6)
+})
+
 test('subscribers get one batch a commit, and batches fold to the state', async () => {
   await using db = await testDatabase()
   const client = await db.connect()

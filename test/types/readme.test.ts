@@ -1,0 +1,36 @@
+import { execFile } from 'node:child_process'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { expect, test } from 'vitest'
+
+test('the examples of the README compile', async () => {
+  const root = resolve(import.meta.dirname, '../..')
+  const text = await readFile(join(root, 'README.md'), 'utf8')
+  const blocks = [...text.matchAll(/```ts\n([^]*?)```/g)].map(([, code = '']) => code)
+  expect(blocks).toHaveLength(3)
+  const [first = '', reading = '', handlers = ''] = blocks
+  const folder = await mkdtemp(join(root, 'generated/readme-'))
+  try {
+    const imports =
+      "import { createSync } from 'prisma-dbsync'\nimport { schema } from '../dbsync/index.ts'\n"
+    const files = {
+      // The second example goes on where the first one ends.
+      'views.ts': `const signal = new AbortController().signal\n${first}\n${reading}`.replaceAll(
+        "'./generated/",
+        "'../",
+      ),
+      'handlers.ts': `${imports}${handlers}\nexport { sync }`,
+    }
+    for (const [name, code] of Object.entries(files)) await writeFile(join(folder, name), code)
+    const config = { extends: join(root, 'tsconfig.json'), include: ['*.ts'], exclude: [] }
+    await writeFile(join(folder, 'tsconfig.json'), JSON.stringify(config))
+    const errors = await new Promise<string>((done) => {
+      execFile(join(root, 'node_modules/.bin/tsc'), ['-p', folder, '--pretty', 'false'], (_, stdout) =>
+        done(stdout),
+      )
+    })
+    expect(errors).toBe('')
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+})
