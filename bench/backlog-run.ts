@@ -2,7 +2,6 @@ import { loadavg } from 'node:os'
 import {
   FULL_SIZE,
   prepareTables,
-  PUBLICATION,
   QUICK_SIZE,
   writeBacklog,
   type Backlog,

@@ -1,5 +1,8 @@
 import type { BenchServer } from './server.ts'
 
+/** Where the backlog is written. */
+type Database = Pick<BenchServer, 'query'>
+
 /** How much the backlog holds. `users` is a multiple of `restaurants`, of which there are at least 200. */
 export interface BacklogSize {
   readonly users: number
@@ -35,7 +38,7 @@ export interface Backlog {
 export const PUBLICATION = 'dbsync'
 
 /** Fills users and restaurants, leaves visits empty, and makes the publication. */
-export async function prepareTables(server: BenchServer, { users, restaurants }: BacklogSize): Promise<void> {
+export async function prepareTables(server: Database, { users, restaurants }: BacklogSize): Promise<void> {
   await server.query(`
     INSERT INTO users (id, first_name, user_name, email)
       SELECT i, 'First ' || i, 'user' || i, 'user' || i || '@example.com' FROM generate_series(1, ${users}) i;
@@ -51,7 +54,7 @@ export async function prepareTables(server: BenchServer, { users, restaurants }:
  * Foreign keys are not checked while it is written: the row locks of the checks are WAL that no client gets
  * to see, and without them the server is as fast as it can be, which is the harder case for the client.
  */
-export async function writeBacklog(server: BenchServer, size: BacklogSize): Promise<Backlog> {
+export async function writeBacklog(server: Database, size: BacklogSize): Promise<Backlog> {
   await server.query('SET session_replication_role = replica; SET synchronous_commit = off')
   await server.query(smallTransactions(size))
   await server.query(largeTransaction(size))

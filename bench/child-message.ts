@@ -22,7 +22,6 @@ export function startClocks(): () => SideRun {
     return {
       seconds: (performance.now() - startMs) / 1000,
       cpuSeconds: (user + system) / 1e6,
-      sys: system / 1e6,
       maxRssBytes: process.resourceUsage().maxRSS * 1024,
     }
   }

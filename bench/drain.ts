@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs'
 import { mkdtemp, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -5,6 +6,7 @@ import { PUBLICATION } from './backlog.ts'
 import { runOverBacklog, type BacklogRun } from './backlog-run.ts'
 import { median, type Bench } from './bench.ts'
 import { Child } from './child.ts'
+import { onInterrupt } from './on-interrupt.ts'
 import { recvlogicalVersion, runRecvlogical } from './pg-recvlogical.ts'
 
 /** Rows per second through a backlog, from the start of the stream until the views stand at its end. */
@@ -16,6 +18,8 @@ export const drain: Bench = {
   async run(options) {
     const version = recvlogicalVersion()
     const folder = await mkdtemp(join(tmpdir(), 'dbsync-bench-'))
+    const remove = (): void => rmSync(folder, { recursive: true, force: true })
+    const forget = onInterrupt(remove)
     const file = join(folder, 'stream')
     let bytes = 0
     try {
@@ -44,7 +48,8 @@ export const drain: Bench = {
         ],
       }
     } finally {
-      await rm(folder, { recursive: true, force: true })
+      remove()
+      forget()
     }
   },
 }

@@ -15,9 +15,17 @@ export function runRecvlogical(url: string, slot: string, end: string, file: str
   const child = spawn(
     'pg_recvlogical',
     [
-      ...['--start', '--no-loop', '--verbose', '--fsync-interval=0', `--dbname=${url}`, `--slot=${slot}`],
-      ...[`--endpos=${end}`, `--file=${file}`],
-      ...['--option=proto_version=1', '--option=messages=true', `--option=publication_names=${PUBLICATION}`],
+      '--start',
+      '--no-loop',
+      '--verbose',
+      '--fsync-interval=0',
+      `--dbname=${url}`,
+      `--slot=${slot}`,
+      `--endpos=${end}`,
+      `--file=${file}`,
+      '--option=proto_version=1',
+      '--option=messages=true',
+      `--option=publication_names=${PUBLICATION}`,
     ],
     { stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, LC_ALL: 'C' } },
   )

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import type { Profiler } from 'node:inspector'
-import { FULL_SIZE, prepareTables, PUBLICATION, QUICK_SIZE, writeBacklog } from './backlog.ts'
+import { FULL_SIZE, prepareTables, QUICK_SIZE, writeBacklog } from './backlog.ts'
 import { buildChildren } from './child.ts'
 import { benchServer } from './server.ts'
 import { WaitingSyncs } from './waiting-syncs.ts'

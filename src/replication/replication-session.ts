@@ -12,10 +12,14 @@ export interface StreamReceiver {
   onChunkEnd(): void
   /** The server has sent everything before this position. */
   onKeepalive(walEnd: Lsn): void
+  /** When the transaction that is being read was committed, in microseconds since 2000-01-01 UTC; null before the first. */
+  readonly streamedTimeUs: bigint | null
 }
 
 /** Microseconds from the Unix epoch to Postgres' own, 2000-01-01 UTC. */
 const POSTGRES_EPOCH_US = 946_684_800_000_000n
+/** A stream that is so late is read in larger pieces: a millisecond more is nothing to it. */
+const LATE_US = 1_000_000n
 const MAX_REPLIES_PER_SECOND = 10
 /** How often a status update goes out at least; 34 bytes a second cost nothing and keep restarts short. */
 const MAX_STATUS_MS = 1_000
@@ -90,7 +94,11 @@ export class ReplicationSession {
     const statusMs = timeoutMs === 0 ? MAX_STATUS_MS : Math.min(MAX_STATUS_MS, Math.max(250, timeoutMs / 3))
     this.#silenceLimitMs = Math.max(timeoutMs * 2, 30_000)
     raw.onCopyData = (buffer, frame, start, end) => this.#read(receiver, buffer, frame, start, end)
-    raw.onChunkEnd = () => receiver.onChunkEnd()
+    raw.onChunkEnd = () => {
+      receiver.onChunkEnd()
+      const streamed = receiver.streamedTimeUs
+      raw.gathersChunks = streamed !== null && nowUs() - streamed > LATE_US
+    }
     raw.onNotice = (notice) => this.#readNotice(notice)
     raw.onCopyDone = () =>
       raw.destroy(
@@ -118,7 +126,7 @@ export class ReplicationSession {
     status.writeBigUInt64BE(maxLsn(this.#received, this.#confirmed), 1)
     status.writeBigUInt64BE(this.#confirmed, 9)
     status.writeBigUInt64BE(this.#confirmed, 17)
-    status.writeBigInt64BE(BigInt(Date.now()) * 1000n - POSTGRES_EPOCH_US, 25)
+    status.writeBigInt64BE(nowUs(), 25)
     status[33] = wantReply ? 1 : 0
     this.#raw.sendCopyData(status)
   }
@@ -213,6 +221,11 @@ export class ReplicationSession {
       ),
     )
   }
+}
+
+/** The clock as Postgres counts: microseconds since 2000-01-01 UTC. */
+function nowUs(): bigint {
+  return BigInt(Date.now()) * 1000n - POSTGRES_EPOCH_US
 }
 
 /** The publication's name as START_REPLICATION reads it: an identifier list inside a literal. */

@@ -35,6 +35,9 @@ export interface TransactionBegin {
   readonly relations: RelationMap
 }
 
+/** Once a transaction is taken in pieces it is taken while it is still in the processor's cache. */
+const PIECE_BYTES = 64 * 1024
+
 const NO_MESSAGES: readonly LogicalMessage[] = []
 /** Bytes of the fixed fields of Begin and Commit, and the fewest that a logical message has, after the tag. */
 const BEGIN_BYTES = 20
@@ -57,6 +60,7 @@ export class TransactionAssembler {
   #isPartial = false
   #xid = xid(0)
   #commitLsn: Lsn = lsn(0n)
+  #commitTimeUs = 0n
   #before: RelationMap = this.#relations
   #spans: Span[] = []
   #last: Span | null = null
@@ -71,6 +75,11 @@ export class TransactionAssembler {
   /** Whether a transaction has begun and not ended. */
   get isOpen(): boolean {
     return this.#isOpen
+  }
+
+  /** When the transaction last begun was committed, in microseconds since 2000-01-01 UTC; 0 before the first. */
+  get commitTimeUs(): bigint {
+    return this.#commitTimeUs
   }
 
   /** Takes one WAL data frame where it lies; `frame` is the position of its CopyData tag. */
@@ -118,6 +127,7 @@ export class TransactionAssembler {
     if (end - at < BEGIN_BYTES) throw tooShort()
     this.#isOpen = true
     this.#commitLsn = lsn(buffer.readBigUInt64BE(at))
+    this.#commitTimeUs = buffer.readBigInt64BE(at + 8)
     this.#xid = xid(buffer.readUInt32BE(at + 16))
     this.#before = this.#relations
   }
@@ -130,7 +140,7 @@ export class TransactionAssembler {
       this.#spans.push(this.#last)
     }
     this.#bytes += end - frame
-    if (this.#bytes > this.#largeBytes) this.#offerLarge()
+    if (this.#bytes > (this.#isPartial ? PIECE_BYTES : this.#largeBytes)) this.#offerLarge()
   }
 
   #offerLarge(): void {
@@ -153,7 +163,7 @@ export class TransactionAssembler {
       xid: this.#xid,
       commitLsn: this.#commitLsn,
       endLsn: lsn(buffer.readBigUInt64BE(at + 9)),
-      commitTimeUs: buffer.readBigInt64BE(at + 17),
+      commitTimeUs: this.#commitTimeUs,
       relations: this.#before,
       spans: this.#spans,
       bytes: this.#bytes,

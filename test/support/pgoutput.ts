@@ -129,18 +129,16 @@ export function transactionFrames(
   endLsn: bigint = commitLsn + 8n,
   timeUs = 0n,
 ): Buffer[] {
-  return [
-    message.begin(xid, commitLsn, timeUs),
-    ...messages,
-    message.commit(commitLsn, endLsn, timeUs),
-  ].map(walFrame)
+  return [message.begin(xid, commitLsn, timeUs), ...messages, message.commit(commitLsn, endLsn, timeUs)].map(
+    walFrame,
+  )
 }
 
 /** Calls `visit` with each protocol message that lies whole in a buffer, as the session does. */
 export function eachFrame(buffer: Buffer, visit: (frame: number, end: number) => void): void {
   for (let at = 0; at + 5 <= buffer.length;) {
     const end = at + 1 + buffer.readInt32BE(at + 1)
-    if (end > buffer.length) return
+    if (end < at + 5 || end > buffer.length) return
     visit(at, end)
     at = end
   }
@@ -200,7 +198,7 @@ const COPY_ESCAPES: Readonly<Record<string, string>> = {
 /** One field as COPY TO writes it in text format. */
 export function copyText(value: string | null): string {
   if (value === null) return '\\N'
-  return [...value].map((character) => COPY_ESCAPES[character] ?? character).join('')
+  return value.replaceAll(/[\\\b\f\n\r\t\v]/g, (character) => COPY_ESCAPES[character] ?? character)
 }
 
 /** A CopyData frame with one row in COPY's text format. */

@@ -36,6 +36,7 @@ export async function rawStream(
   await session.start(slot, publication, {
     onFrame: (buffer, frame, end) => assembler.readFrame(buffer, frame, end),
     onChunkEnd() {},
+    streamedTimeUs: null,
     onKeepalive(position) {
       walEnd = position
     },

@@ -6,7 +6,10 @@ import { formatLsn, lsn, maxLsn, minLsn, parseLsn, ZERO_LSN } from '../../../src
 const position = fc.bigInt({ min: 0n, max: 2n ** 64n - 1n })
 /** Positions around the places where the halves of the text carry. */
 const edge = fc
-  .tuple(fc.constantFrom(0n, 2n ** 31n, 2n ** 32n, 2n ** 63n, 2n ** 64n - 2n), fc.integer({ min: -1, max: 1 }))
+  .tuple(
+    fc.constantFrom(0n, 2n ** 31n, 2n ** 32n, 2n ** 63n, 2n ** 64n - 2n),
+    fc.integer({ min: -1, max: 1 }),
+  )
   .map(([base, step]) => base + BigInt(step))
   .filter((value) => value >= 0n)
 
@@ -38,7 +41,20 @@ test('the later and the earlier of two positions are so by number, not by text',
 })
 
 test('what is no position is refused', () => {
-  for (const text of ['', '0', '/', '0/', '/0', '0/0/0', 'g/0', '123456789/0', '0/123456789', ' 0/0', '0/0\n', '-1/0']) {
+  for (const text of [
+    '',
+    '0',
+    '/',
+    '0/',
+    '/0',
+    '0/0/0',
+    'g/0',
+    '123456789/0',
+    '0/123456789',
+    ' 0/0',
+    '0/0\n',
+    '-1/0',
+  ]) {
     let caught: unknown = null
     try {
       parseLsn(text)

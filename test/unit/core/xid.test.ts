@@ -19,7 +19,11 @@ function nearest(low: bigint, reference: bigint): bigint {
 const reference = fc.oneof(
   fc.bigInt({ min: 3n, max: 2n ** 40n }),
   fc
-    .tuple(fc.bigInt({ min: 0n, max: 9n }), fc.constantFrom(0n, 2n ** 31n, LOW), fc.bigInt({ min: -3n, max: 3n }))
+    .tuple(
+      fc.bigInt({ min: 0n, max: 9n }),
+      fc.constantFrom(0n, 2n ** 31n, LOW),
+      fc.bigInt({ min: -3n, max: 3n }),
+    )
     .map(([epoch, base, step]) => epoch * LOW + base + step)
     .filter((value) => value >= 3n),
 )

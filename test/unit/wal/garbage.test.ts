@@ -3,13 +3,7 @@ import { expect, test } from 'vitest'
 import { isDbsyncError } from '../../../src/core/errors.ts'
 import { readRelation } from '../../../src/wal/wal-relation.ts'
 import { walkChanges } from '../../../src/wal/transaction.ts'
-import {
-  assemble,
-  message,
-  transactionFrames,
-  walFrame,
-  type WireTable,
-} from '../../support/pgoutput.ts'
+import { assemble, message, transactionFrames, walFrame, type WireTable } from '../../support/pgoutput.ts'
 
 /*
  * Whatever bytes come, the readers of the stream end with a code or with a result: never with a RangeError, never with
@@ -108,7 +102,8 @@ test('a length inside a message that points beyond it is WAL.MALFORMED', () => {
     return copy
   }
   const { truncate, logical, relation } = MESSAGES
-  if (truncate === undefined || logical === undefined || relation === undefined) throw new Error('no messages')
+  if (truncate === undefined || logical === undefined || relation === undefined)
+    throw new Error('no messages')
   const contentLength = 1 + 1 + 8 + 'prefix'.length + 1
   for (const value of [3, 1_000, 0x7fff_ffff, -1, -0x8000_0000]) {
     expect([value, outcome(() => readAll(framesWith('truncate', count(truncate, 1, value))))]).toEqual([
@@ -117,10 +112,10 @@ test('a length inside a message that points beyond it is WAL.MALFORMED', () => {
     ])
   }
   for (const value of [8, 1_000, 0x7fff_ffff, -1, -0x8000_0000]) {
-    expect([value, outcome(() => readAll(framesWith('logical', count(logical, contentLength, value))))]).toEqual([
+    expect([
       value,
-      'WAL.MALFORMED',
-    ])
+      outcome(() => readAll(framesWith('logical', count(logical, contentLength, value)))),
+    ]).toEqual([value, 'WAL.MALFORMED'])
   }
   const columns = Buffer.from(relation)
   const columnCount = relation.length - 2 * 9 - 'id\0body\0'.length - 2
@@ -172,13 +167,15 @@ test('a transaction with any bytes changed is read or ends with a code of the st
 test('random bytes as messages are read or end with a code of the stream', () => {
   const payload = fc
     .tuple(
-      fc.constantFrom(...'BCRIUDTMYO'),
+      fc.constantFrom('B', 'C', 'R', 'I', 'U', 'D', 'T', 'M', 'Y', 'O'),
       fc.uint8Array({ maxLength: 60 }),
     )
     .map(([letter, bytes]) => Buffer.concat([Buffer.from(letter), bytes]))
   fc.assert(
     fc.property(fc.array(payload, { maxLength: 6 }), fc.boolean(), (payloads, isOpen) => {
-      const frames = [...(isOpen ? [message.begin(3, 1n)] : []), ...payloads, message.commit(1n, 2n)].map(walFrame)
+      const frames = [...(isOpen ? [message.begin(3, 1n)] : []), ...payloads, message.commit(1n, 2n)].map(
+        walFrame,
+      )
       expect(outcome(() => readAll(frames))).toMatch(/^(read|WAL\.(MALFORMED|UNSUPPORTED))$/)
     }),
     { numRuns: 2_000 },

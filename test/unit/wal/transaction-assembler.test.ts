@@ -2,7 +2,13 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { isDbsyncError } from '../../../src/core/errors.ts'
 import { TransactionAssembler, type TransactionBegin } from '../../../src/wal/transaction-assembler.ts'
-import { CHANGE, walkChanges, type RelationMap, type Span, type Transaction } from '../../../src/wal/transaction.ts'
+import {
+  CHANGE,
+  walkChanges,
+  type RelationMap,
+  type Span,
+  type Transaction,
+} from '../../../src/wal/transaction.ts'
 import {
   assemble,
   eachFrame,
@@ -33,13 +39,14 @@ function walk(spans: readonly Span[], relations: RelationMap): { seen: string[];
   const seen: string[] = []
   const after = walkChanges(spans, relations, (tag, relation, buffer, start, end) => {
     const columns = relation.columns.map(({ name }) => name).join(',')
-    seen.push(`${String.fromCharCode(tag)} ${relation.name}(${columns}) ${buffer.toString('hex', start, end)}`)
+    seen.push(
+      `${String.fromCharCode(tag)} ${relation.name}(${columns}) ${buffer.toString('hex', start, end)}`,
+    )
   })
   return { seen, after }
 }
 
-const changesOf = (transaction: Transaction): string[] =>
-  walk(transaction.spans, transaction.relations).seen
+const changesOf = (transaction: Transaction): string[] => walk(transaction.spans, transaction.relations).seen
 
 /** What the walk must see of one message. */
 function expected(payload: Buffer, relation: WireTable): string {
@@ -127,13 +134,15 @@ test('transactions come out whole and in order however their frames are spread o
         for (let at = 0, turn = 0; at < frames.length; turn += 1) {
           const size = 1 + (sizes[turn % sizes.length] ?? 0)
           const part = frames.slice(at, at + size)
-          buffers.push(Buffer.concat(withKeepalives ? part.flatMap((one) => [keepaliveFrame(7n), one]) : part))
+          buffers.push(
+            Buffer.concat(withKeepalives ? part.flatMap((one) => [keepaliveFrame(7n), one]) : part),
+          )
           at += size
         }
         const whole = assemble(buffers)
-        expect(whole.map(({ transaction }) => [transaction.xid, transaction.commitLsn, transaction.endLsn])).toEqual(
-          transactions.map((_, index) => [index + 3, BigInt(index * 100), BigInt(index * 100 + 8)]),
-        )
+        expect(
+          whole.map(({ transaction }) => [transaction.xid, transaction.commitLsn, transaction.endLsn]),
+        ).toEqual(transactions.map((_, index) => [index + 3, BigInt(index * 100), BigInt(index * 100 + 8)]))
         whole.forEach(({ transaction, messages }, index) => {
           const list = transactions[index] ?? []
           expect(changesOf(transaction)).toEqual(list.flatMap(({ seen }) => seen))
@@ -152,7 +161,9 @@ test('a relation described in one transaction holds in the next, as it was descr
   const whole = assemble([
     Buffer.concat(transactionFrames(3, 10n, [message.relation(ONE), message.insert(ONE, ['1'])])),
     Buffer.concat(transactionFrames(4, 20n, [message.insert(ONE, ['2'])])),
-    Buffer.concat(transactionFrames(5, 30n, [message.relation(ONE_LATER), message.insert(ONE_LATER, ['3', null])])),
+    Buffer.concat(
+      transactionFrames(5, 30n, [message.relation(ONE_LATER), message.insert(ONE_LATER, ['3', null])]),
+    ),
     Buffer.concat(transactionFrames(6, 40n, [message.insert(ONE_LATER, ['4', 'x'])])),
   ])
   const names = whole.map(({ transaction }) => changesOf(transaction).map((line) => line.split(' ')[1]))
@@ -164,48 +175,53 @@ test('a relation described in one transaction holds in the next, as it was descr
 
 test('a transaction that is taken in pieces has all its changes, in order, under the right descriptions', () => {
   fc.assert(
-    fc.property(items, fc.integer({ min: 1, max: 200 }), fc.nat(3), fc.boolean(), (list, limit, taken, oneBuffer) => {
-      const seen: string[] = []
-      let relations: RelationMap | null = null
-      let offers = 0
-      let begins = 0
-      const ends: Transaction[] = []
-      const assembler = new TransactionAssembler(
-        {
-          onTransaction: (transaction) => ends.push(transaction),
-          onLargeTransaction(begin: TransactionBegin, take) {
-            expect(begin.commitLsn).toBe(begin.xid === 3 ? 10n : 20n)
-            if (begin.xid !== 3) return
-            offers += 1
-            // Some offers are passed over: the bytes come again.
-            if (offers % 4 === taken) return
-            begins += 1
-            const part = walk(take(), begin.relations)
-            seen.push(...part.seen)
-            relations = part.after
+    fc.property(
+      items,
+      fc.integer({ min: 1, max: 200 }),
+      fc.nat(3),
+      fc.boolean(),
+      (list, limit, taken, oneBuffer) => {
+        const seen: string[] = []
+        let relations: RelationMap | null = null
+        let offers = 0
+        let begins = 0
+        const ends: Transaction[] = []
+        const assembler = new TransactionAssembler(
+          {
+            onTransaction: (transaction) => ends.push(transaction),
+            onLargeTransaction(begin: TransactionBegin, take) {
+              expect(begin.commitLsn).toBe(begin.xid === 3 ? 10n : 20n)
+              if (begin.xid !== 3) return
+              offers += 1
+              // Some offers are passed over: the bytes come again.
+              if (offers % 4 === taken) return
+              begins += 1
+              const part = walk(take(), begin.relations)
+              seen.push(...part.seen)
+              relations = part.after
+            },
           },
-        },
-        limit,
-      )
-      const frames = transactionFrames(
-        3,
-        10n,
-        list.map(({ payload }) => payload),
-      )
-      const following = transactionFrames(4, 20n, [message.relation(TWO), message.insert(TWO, ['1', 'z'])])
-      feed(assembler, oneBuffer ? [Buffer.concat([...frames, ...following])] : [...frames, ...following])
-      const [first, second] = ends
-      if (first === undefined || second === undefined) throw new Error('no end')
-      expect(first.isPartial).toBe(begins > 0)
-      expect(first.endLsn).toBe(18n)
-      seen.push(...changesOf(first))
-      expect(seen).toEqual(list.flatMap((item) => item.seen))
-      // The rest is described from where the last piece ended, as a receiver would go on by itself.
-      if (relations !== null) {
-        expect(walk(first.spans, relations).seen).toEqual(changesOf(first))
-      }
-      expect(changesOf(second)).toEqual([expected(message.insert(TWO, ['1', 'z']), TWO)])
-    }),
+          limit,
+        )
+        const frames = transactionFrames(
+          3,
+          10n,
+          list.map(({ payload }) => payload),
+        )
+        const following = transactionFrames(4, 20n, [message.relation(TWO), message.insert(TWO, ['1', 'z'])])
+        feed(assembler, oneBuffer ? [Buffer.concat([...frames, ...following])] : [...frames, ...following])
+        const [first, second] = ends
+        if (first === undefined || second === undefined) throw new Error('no end')
+        expect(first.isPartial).toBe(begins > 0)
+        expect(first.endLsn).toBe(18n)
+        seen.push(...changesOf(first))
+        expect(seen).toEqual(list.flatMap((item) => item.seen))
+        // The rest is described from where the last piece ended, as a receiver would go on by itself.
+        const rest = relations === null ? changesOf(first) : walk(first.spans, relations).seen
+        expect(rest).toEqual(changesOf(first))
+        expect(changesOf(second)).toEqual([expected(message.insert(TWO, ['1', 'z']), TWO)])
+      },
+    ),
   )
 })
 
