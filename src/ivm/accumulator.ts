@@ -1,5 +1,5 @@
-import { grownFloat64 } from '../zset/grow.ts'
 import type { Column } from '../zset/column.ts'
+import type { GroupRecords } from './group-records.ts'
 
 /**
  * The state of one aggregate argument for all groups of a view. `slot` is a row of the argument's source, -1 for the
@@ -10,59 +10,59 @@ export interface Accumulator {
   readonly source: number
   /** The argument's change bit: an update that does not change it is not told. */
   readonly changeBit: number
+  /** Bytes beside the view's records. */
   readonly byteLength: number
   add(group: number, slot: number): void
   remove(group: number, slot: number): void
   update(group: number, old: number, slot: number): void
-  /** Makes room for groups up to that number. */
-  grow(groups: number): void
   /** The group's last tuple has gone. */
   clear(group: number): void
-  /** How many arguments are not NULL. */
-  count(group: number): number
 }
 
-const FIRST_GROUPS = 16
+/** How many present values of one argument each group has; who counts them is another matter. */
+export interface PresentCount {
+  /** Where in the group's record. */
+  readonly offset: number
+}
 
-/** `count(x)`: how many are not NULL. */
-export class CountAccumulator implements Accumulator {
+/** `count(x)` where nobody else counts: how many rows there are of the source whose column is not NULL. */
+export class CountAccumulator implements Accumulator, PresentCount {
   readonly source: number
   readonly changeBit: number
-  readonly #column: Column
-  #counts: Float64Array = new Float64Array(FIRST_GROUPS)
+  readonly byteLength = 0
+  readonly offset: number
+  readonly #records: GroupRecords
+  readonly #column: Column | null
 
-  constructor(source: number, column: Column) {
+  /** `column` is null where rows count whatever they hold. */
+  constructor(source: number, column: Column | null, records: GroupRecords) {
     this.source = source
-    this.changeBit = column.changeBit
+    this.changeBit = column === null ? 0 : column.changeBit
     this.#column = column
-  }
-
-  get byteLength(): number {
-    return this.#counts.byteLength
+    this.#records = records
+    this.offset = records.take()
   }
 
   add(group: number, slot: number): void {
-    if (slot >= 0 && !this.#column.isNull(slot)) this.#counts[group]! += 1
+    this.#change(group, slot, 1)
   }
 
   remove(group: number, slot: number): void {
-    if (slot >= 0 && !this.#column.isNull(slot)) this.#counts[group]! -= 1
+    this.#change(group, slot, -1)
   }
 
   update(group: number, old: number, slot: number): void {
-    this.remove(group, old)
-    this.add(group, slot)
-  }
-
-  grow(groups: number): void {
-    this.#counts = grownFloat64(this.#counts, groups)
+    this.#change(group, old, -1)
+    this.#change(group, slot, 1)
   }
 
   clear(group: number): void {
-    this.#counts[group] = 0
+    this.#records.numbers[group * this.#records.stride + this.offset] = 0
   }
 
-  count(group: number): number {
-    return this.#counts[group]!
+  #change(group: number, slot: number, sign: number): void {
+    if (slot < 0 || (this.#column !== null && this.#column.isNull(slot))) return
+    const records = this.#records
+    records.numbers[group * records.stride + this.offset]! += sign
   }
 }

@@ -249,7 +249,7 @@ export class Circuit {
     if (known < 0) {
       group = groups.open(this.#probe)
       if (groups.capacity > this.#capacity) this.#grow(groups.capacity)
-    } else if (groups.counts[known] !== 0 || this.#single) return known
+    } else if (groups.count(known) !== 0 || this.#single) return known
     else groups.reopen(known, this.#probe)
     const word = this.#word
     if (word !== null) word.rows.words[this.#tuple[word.source]! * word.rows.stride + word.offset] = group
@@ -258,7 +258,6 @@ export class Circuit {
 
   #grow(capacity: number): void {
     this.#capacity = capacity
-    for (const accumulator of this.#accumulators) accumulator.grow(capacity)
     this.#tuples?.grow(capacity)
   }
 }

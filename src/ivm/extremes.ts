@@ -1,10 +1,10 @@
 import { compareNumericText } from '../values/numeric.ts'
 import type { Column } from '../zset/column.ts'
 import { Float64Column } from '../zset/float64-column.ts'
-import { grownInt32 } from '../zset/grow.ts'
 import { InternedColumn } from '../zset/interned-column.ts'
 import { compareWords, OrderedMultiset } from '../zset/ordered-multiset.ts'
 import type { Accumulator } from './accumulator.ts'
+import type { GroupRecords } from './group-records.ts'
 
 const DOUBLE = new Float64Array(1)
 const HALVES = new Int32Array(DOUBLE.buffer)
@@ -12,7 +12,7 @@ const HALVES = new Int32Array(DOUBLE.buffer)
 /**
  * `min` and `max` of one argument: every present value of every group in order.
  *
- * State: 20 bytes a distinct value of a group and four bytes a group. Cost: O(log n) a change and a question.
+ * State: 20 bytes a distinct value of a group and one number a group. Cost: O(log n) a change and a question.
  */
 export class Extremes implements Accumulator {
   readonly source: number
@@ -21,12 +21,16 @@ export class Extremes implements Accumulator {
   readonly #values: OrderedMultiset
   readonly #words = new Int32Array(2)
   readonly #double: boolean
-  #roots: Int32Array = new Int32Array(16)
+  readonly #records: GroupRecords
+  /** Where the group's record has the root of its tree. */
+  readonly #offset: number
 
-  constructor(source: number, column: Column) {
+  constructor(source: number, column: Column, records: GroupRecords) {
     this.source = source
     this.changeBit = column.changeBit
     this.#column = column
+    this.#records = records
+    this.#offset = records.take()
     this.#double = column instanceof Float64Column
     if (column instanceof InternedColumn) {
       const { interner } = column
@@ -40,19 +44,23 @@ export class Extremes implements Accumulator {
   }
 
   get byteLength(): number {
-    return this.#roots.byteLength + this.#values.byteLength
+    return this.#values.byteLength
   }
 
   add(group: number, slot: number): void {
     if (slot < 0 || this.#column.isNull(slot)) return
     this.#load(slot)
-    this.#roots[group] = this.#values.add(this.#roots[group]!, this.#words[0]!, this.#words[1]!)
+    const { numbers } = this.#records
+    const at = group * this.#records.stride + this.#offset
+    numbers[at] = this.#values.add(numbers[at]!, this.#words[0]!, this.#words[1]!)
   }
 
   remove(group: number, slot: number): void {
     if (slot < 0 || this.#column.isNull(slot)) return
     this.#load(slot)
-    this.#roots[group] = this.#values.remove(this.#roots[group]!, this.#words[0]!, this.#words[1]!)
+    const { numbers } = this.#records
+    const at = group * this.#records.stride + this.#offset
+    numbers[at] = this.#values.remove(numbers[at]!, this.#words[0]!, this.#words[1]!)
   }
 
   update(group: number, old: number, slot: number): void {
@@ -60,21 +68,12 @@ export class Extremes implements Accumulator {
     this.add(group, slot)
   }
 
-  grow(groups: number): void {
-    this.#roots = grownInt32(this.#roots, groups)
-  }
-
   /** Nothing to do: the tree of a group without tuples is empty. */
   clear(): void {}
 
-  /** Zero or one: whether there is a value. */
-  count(group: number): number {
-    return this.#roots[group] === 0 ? 0 : 1
-  }
-
   /** The public value of the least or the greatest value, null if there is none. */
   value(group: number, end: 'min' | 'max'): unknown {
-    const root = this.#roots[group]!
+    const root = this.#records.numbers[group * this.#records.stride + this.#offset]!
     const node = end === 'min' ? this.#values.first(root) : this.#values.last(root)
     if (node === 0) return null
     let word0 = this.#values.word0(node)

@@ -1,8 +1,9 @@
-import { grownFloat64, grownInt32 } from '../zset/grow.ts'
+import { grownInt32 } from '../zset/grow.ts'
 import type { Interner } from '../zset/interner.ts'
 import type { Column } from '../zset/column.ts'
 import { WordMap } from '../zset/word-map.ts'
 import type { Tuple } from './comparison.ts'
+import { GroupRecords } from './group-records.ts'
 
 /** One column of what identifies a group, and where its words lie in the group. */
 export interface GroupPart {
@@ -17,11 +18,11 @@ export interface GroupPart {
 const FIRST_GROUPS = 16
 
 /**
- * The groups of a view: which exist, by what, and how many tuples each has.
+ * The groups of a view: which exist, by what, and the record of numbers that each has.
  *
  * Shape: a group is a number. Its words are those of the identifying parts, then of the parts that depend on them. NULLs
  *   are equal to each other, as in GROUP BY.
- * State: the words, eight bytes for the count, and four bytes a place of the map. Interned ids are held.
+ * State: the words, the record, and a place of the map. Interned ids are held.
  */
 export class GroupStore {
   readonly parts: readonly GroupPart[]
@@ -31,7 +32,7 @@ export class GroupStore {
   readonly #interner: Interner
   readonly #holder: { words: Int32Array }
   readonly #map: WordMap
-  counts: Float64Array = new Float64Array(FIRST_GROUPS)
+  readonly records: GroupRecords = new GroupRecords()
   #used = 0
   readonly #free: number[] = []
 
@@ -63,7 +64,20 @@ export class GroupStore {
   }
 
   get capacity(): number {
-    return this.counts.length
+    return this.records.capacity
+  }
+
+  /** How many tuples a group has. */
+  count(group: number): number {
+    return this.records.numbers[group * this.records.stride]!
+  }
+
+  /** Counts one tuple more or less; returns how many there are now. */
+  countTuple(group: number, difference: 1 | -1): number {
+    const { numbers, stride } = this.records
+    const count = numbers[group * stride]! + difference
+    numbers[group * stride] = count
+    return count
   }
 
   /** Words of a group, for whoever makes room for them. */
@@ -72,7 +86,7 @@ export class GroupStore {
   }
 
   get byteLength(): number {
-    return this.#holder.words.byteLength + this.counts.byteLength + this.#map.byteLength
+    return this.#holder.words.byteLength + this.records.byteLength + this.#map.byteLength
   }
 
   /** Writes the words of all parts of a tuple. */
@@ -103,8 +117,8 @@ export class GroupStore {
     if (group < 0) {
       group = this.#used
       this.#used += 1
-      if (group === this.counts.length) {
-        this.counts = grownFloat64(this.counts, group * 2)
+      if (group === this.records.capacity) {
+        this.records.grow()
         this.#holder.words = grownInt32(this.#holder.words, group * 2 * this.#stride)
       }
     }

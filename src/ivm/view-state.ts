@@ -36,6 +36,11 @@ export interface ViewStateParts {
   readonly bag: boolean
 }
 
+/** The row is in `#rows`. */
+const CACHED = 1
+/** The row in `#rows` is that of the last flush. */
+const PINNED = 2
+
 /**
  * What one view shows: its rows by key, and what changed since the last flush.
  *
@@ -51,9 +56,14 @@ export class ViewState {
   readonly #single: boolean
   readonly #bag: boolean
   readonly #probe: Int32Array
-  #rows: (Row | undefined)[] = []
-  /** Retained: what each touched group showed at the last flush. */
-  readonly #before = new Map<number, Row | null>()
+  /** What readers see of a group: of a pinned one for certain, null for no row; of another if it was made. */
+  #rows: (Row | null | undefined)[] = []
+  /** One byte a group, so that touching one again costs a look at a small array: 0, CACHED or PINNED. */
+  #marks: Uint8Array = new Uint8Array(16)
+  /** The mark with which a group needs nothing when it is touched: 0, or PINNED while retaining. */
+  #quiet: typeof PINNED | 0 = 0
+  /** The pinned groups: touched since the last flush, while retaining. */
+  #pinned: number[] = []
   readonly #beforeCounts = new Map<number, number>()
   #retaining = false
   #size: number
@@ -92,7 +102,7 @@ export class ViewState {
 
   /** Whether there are changes since the last flush; only retained views know. */
   get pending(): boolean {
-    return this.#before.size > 0
+    return this.#pinned.length > 0
   }
 
   /**
@@ -118,7 +128,7 @@ export class ViewState {
     for (let group = 0; group < this.groups.used; group += 1) {
       const row = this.#shown(group)
       if (row === null) continue
-      const copies = this.#bag ? (this.#beforeCounts.get(group) ?? this.groups.counts[group] ?? 0) : 1
+      const copies = this.#bag ? (this.#beforeCounts.get(group) ?? this.groups.count(group)) : 1
       for (let copy = 0; copy < copies; copy += 1) yield row
     }
   }
@@ -128,6 +138,7 @@ export class ViewState {
     if (on === this.#retaining) return
     if (!on) this.#settle()
     this.#retaining = on
+    this.#quiet = on ? PINNED : 0
     this.#shownSize = this.#size
   }
 
@@ -137,10 +148,10 @@ export class ViewState {
    * A value that does not fit its type fails the view.
    */
   flush(): readonly ViewChange[] {
-    if (this.#before.size === 0) return []
+    if (this.#pinned.length === 0) return []
     const changes: ViewChange[] = []
     try {
-      for (const [group, before] of this.#before) this.#collect(group, before, changes)
+      for (const group of this.#pinned) this.#collect(group, this.#rows[group] ?? null, changes)
     } catch (error) {
       this.fail(error)
       return []
@@ -151,29 +162,23 @@ export class ViewState {
 
   /** Bytes of the groups and the cached rows' references. */
   get byteLength(): number {
-    return this.groups.byteLength + this.#rows.length * 8
+    return this.groups.byteLength + this.#marks.byteLength + this.#rows.length * 8
   }
 
   /** Must be called before anything that the group shows changes. */
   touch(group: number): void {
-    if (this.#retaining && !this.#before.has(group)) {
-      this.#before.set(group, this.#present(group) ? this.#row(group) : null)
-      if (this.#bag) this.#beforeCounts.set(group, this.groups.counts[group] ?? 0)
-    }
-    if (group < this.#rows.length) this.#rows[group] = undefined
+    if (this.#marks[group] !== this.#quiet) this.#change(group)
   }
 
   /** One tuple more for a touched group. */
   enter(group: number): void {
-    const count = (this.groups.counts[group] ?? 0) + 1
-    this.groups.counts[group] = count
+    const count = this.groups.countTuple(group, 1)
     if (this.#bag || (count === 1 && !this.#single)) this.#size += 1
   }
 
   /** One tuple less for a touched group; true if it was the last and the group must go. */
   leave(group: number): boolean {
-    const count = (this.groups.counts[group] ?? 0) - 1
-    this.groups.counts[group] = count
+    const count = this.groups.countTuple(group, -1)
     if (this.#bag || (count === 0 && !this.#single)) this.#size -= 1
     return count === 0 && !this.#single
   }
@@ -188,61 +193,94 @@ export class ViewState {
     this.#failure ??= isDbsyncError(error)
       ? error
       : new DbsyncError('INTERNAL.INVARIANT', `bug in DBSync: the view ${this.name} failed`, { cause: error })
-    this.#before.clear()
+    this.#pinned = []
     this.#beforeCounts.clear()
     this.#rows = []
+    this.#marks.fill(0)
   }
 
   #requireSound(): void {
     if (this.#failure !== null) throw this.#failure
   }
 
+  /** A group that is cached is forgotten, or pinned while retaining. */
+  #change(group: number): void {
+    if (group >= this.#marks.length) this.#grow()
+    if (this.#quiet === 0) {
+      if (group < this.#rows.length) this.#rows[group] = undefined
+      this.#marks[group] = 0
+      return
+    }
+    this.#keep(group, this.#present(group) ? this.#row(group) : null, PINNED)
+    this.#pinned.push(group)
+    if (this.#bag) this.#beforeCounts.set(group, this.groups.count(group))
+  }
+
   #present(group: number): boolean {
-    return this.#single || (this.groups.counts[group] ?? 0) > 0
+    return this.#single || this.groups.count(group) > 0
   }
 
   #shown(group: number): Row | null {
-    const before = this.#before.get(group)
-    if (before !== undefined) return before
+    if (this.#marks[group] === PINNED) return this.#rows[group] ?? null
     return this.#present(group) ? this.#row(group) : null
   }
 
   #row(group: number): Row {
-    const cached = this.#rows[group]
-    if (cached !== undefined) return cached
+    const cached = this.#marks[group] === CACHED ? this.#rows[group] : undefined
+    if (cached != null) return cached
+    const row = this.#makeRow(group)
+    this.#keep(group, row, CACHED)
+    return row
+  }
+
+  #makeRow(group: number): Row {
     const row: Record<string, unknown> = {}
     for (const output of this.#outputs) row[output.name] = output.value(group)
-    Object.freeze(row)
+    return Object.freeze(row)
+  }
+
+  #keep(group: number, row: Row | null, mark: typeof CACHED | typeof PINNED): void {
+    if (group >= this.#marks.length) this.#grow()
     // Filled from the front: a hole far out would turn the array into a dictionary.
     while (this.#rows.length <= group) this.#rows.push(undefined)
     this.#rows[group] = row
-    return row
+    this.#marks[group] = mark
+  }
+
+  #grow(): void {
+    const marks = new Uint8Array(this.groups.capacity)
+    marks.set(this.#marks)
+    this.#marks = marks
   }
 
   #collect(group: number, before: Row | null, changes: ViewChange[]): void {
     if (this.#bag) {
-      const difference = (this.groups.counts[group] ?? 0) - (this.#beforeCounts.get(group) ?? 0)
+      const difference = this.groups.count(group) - (this.#beforeCounts.get(group) ?? 0)
       if (difference === 0) return
-      const row = before ?? this.#row(group)
+      const row = before ?? this.#makeRow(group)
+      if (this.#present(group)) this.#keep(group, row, CACHED)
       const change = Object.freeze(
         difference > 0 ? { key: null, before: null, after: row } : { key: null, before: row, after: null },
       )
       for (let copy = 0; copy < Math.abs(difference); copy += 1) changes.push(change)
       return
     }
-    const after = this.#present(group) ? this.#row(group) : null
+    const after = this.#present(group) ? this.#makeRow(group) : null
     const row = after ?? before
     if (row === null) return
-    if (before !== null && after !== null && this.#sameRow(before, after)) {
-      this.#rows[group] = before
-      return
-    }
-    changes.push(Object.freeze({ key: this.#keyOf(row), before, after }))
+    const same = before !== null && after !== null && this.#sameRow(before, after)
+    if (after !== null) this.#keep(group, same ? before : after, CACHED)
+    if (!same) changes.push(Object.freeze({ key: this.#keyOf(row), before, after }))
   }
 
   #settle(): void {
-    for (const group of this.#before.keys()) if (!this.#present(group)) this.groups.close(group)
-    this.#before.clear()
+    for (const group of this.#pinned) {
+      if (!this.#present(group)) this.groups.close(group)
+      if (this.#marks[group] !== PINNED) continue
+      this.#rows[group] = undefined
+      this.#marks[group] = 0
+    }
+    this.#pinned.length = 0
     this.#beforeCounts.clear()
     this.#shownSize = this.#size
   }

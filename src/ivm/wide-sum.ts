@@ -48,8 +48,6 @@ export class WideSum implements Summing {
     this.#change(group, slot, 1)
   }
 
-  grow(): void {}
-
   clear(group: number): void {
     this.#groups[group] = undefined
   }

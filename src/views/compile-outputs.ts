@@ -1,11 +1,12 @@
 import { columnOf } from '../contract/lookup.ts'
 import type { ColumnContract, Schema } from '../contract/schema-contract.ts'
 import { DbsyncError, invariant } from '../core/errors.ts'
-import { type Accumulator, CountAccumulator } from '../ivm/accumulator.ts'
+import { type Accumulator, CountAccumulator, type PresentCount } from '../ivm/accumulator.ts'
 import { makeAverage, makeSum } from '../ivm/aggregate-value.ts'
 import type { GroupTuples } from '../ivm/circuit.ts'
 import type { ColumnOperand, Tuple } from '../ivm/comparison.ts'
 import { Extremes } from '../ivm/extremes.ts'
+import type { GroupRecords } from '../ivm/group-records.ts'
 import type { GroupStore } from '../ivm/group-store.ts'
 import { makePredicate, UNKNOWN } from '../ivm/predicate.ts'
 import { Int32Sum, Int64Sum, ScaledSum, type Summing } from '../ivm/sum-accumulator.ts'
@@ -115,53 +116,81 @@ class AggregateStates {
     const { groups, schema, plan } = this.#context
     if (argument === null || argument.kind === 'literal') {
       const counted = argument === null || argument.text !== null
-      return (group) => (counted ? groups.counts[group]! : 0)
+      return (group) => (counted ? groups.count(group) : 0)
     }
     invariant(argument.kind === 'column', 'an aggregate of a computed value')
     const operand = this.#context.resolve(argument)
     const id = `${operand.source}.${argument.field}`
     if (name === 'count') return this.#count(id, operand)
     if (name === 'min' || name === 'max') {
-      const extremes = remember(this.#extremes, id, () => new Extremes(operand.source, operand.column))
+      const extremes = remember(this.#extremes, id, () => {
+        return new Extremes(operand.source, operand.column, groups.records)
+      })
       return (group) => extremes.value(group, name)
     }
     const source = plan.sources[operand.source]
     invariant(source !== undefined, 'an aggregate of an unknown source')
     const { type } = columnOf(source.model, argument.field)
-    const sums = remember(this.#sums, id, () => makeSums(operand, path))
+    const sums = remember(this.#sums, id, () => {
+      return makeSums(operand, path, groups.records, this.#rowCount(operand))
+    })
     return name === 'sum'
       ? makeSum(sums, type, schema.Decimal, path)
       : makeAverage(sums, type, schema.Decimal)
   }
 
-  /** Shares the count that a sum of the same column keeps anyway, or the group's where nothing can be NULL. */
-  #count(id: string, { source, column }: ColumnOperand): (group: number) => number {
+  /** Shares the count that a sum of the same column keeps anyway. */
+  #count(id: string, operand: ColumnOperand): (group: number) => number {
     const { groups, plan } = this.#context
-    const { contract } = column
-    if (!contract.nullable && !contract.list && plan.sources[source]?.optional === false) {
-      return (group) => groups.counts[group]!
-    }
+    const { source, column } = operand
+    const rows = this.#rowCount(operand)
+    const { records } = groups
+    if (rows !== null) return (group) => records.numbers[group * records.stride + rows.offset]!
     const summed = plan.ir.select.find(
       ({ expression }) =>
         expression.kind === 'aggregate' &&
         (expression.name === 'sum' || expression.name === 'avg') &&
         expression.argument?.kind === 'column' &&
         this.#context.resolve(expression.argument).source === source &&
-        expression.argument.field === contract.field,
+        expression.argument.field === column.contract.field,
     )
-    const state: Accumulator =
-      summed === undefined
-        ? remember(this.#counts, id, () => new CountAccumulator(source, column))
-        : remember(this.#sums, id, () => makeSums({ kind: 'column', source, column }, plan.ir.name))
-    return (group) => state.count(group)
+    if (summed === undefined) {
+      const counts = remember(this.#counts, id, () => new CountAccumulator(source, column, records))
+      return (group) => records.numbers[group * records.stride + counts.offset]!
+    }
+    const sums = remember(this.#sums, id, () => makeSums(operand, plan.ir.name, records, null))
+    return (group) => sums.count(group)
+  }
+
+  /**
+   * The count that all columns of a source share which are never NULL: that of the group's tuples, or of those in which
+   * a left-joined source is present. Null for a column that may be NULL.
+   */
+  #rowCount({ source, column }: ColumnOperand): PresentCount | null {
+    const { groups, plan } = this.#context
+    if (column.contract.nullable || column.contract.list) return null
+    if (plan.sources[source]?.optional === false) return TUPLES
+    return remember(this.#counts, `${source}`, () => new CountAccumulator(source, null, groups.records))
   }
 }
 
-function makeSums({ source, column }: ColumnOperand, path: string): Summing {
-  if (column instanceof Int32Column && column.contract.type === 'Int') return new Int32Sum(source, column)
-  if (column instanceof Int64Column && column.contract.type === 'BigInt') return new Int64Sum(source, column)
+/** The first number of every record. */
+const TUPLES: PresentCount = { offset: 0 }
+
+function makeSums(
+  { source, column }: ColumnOperand,
+  path: string,
+  records: GroupRecords,
+  counted: PresentCount | null,
+): Summing {
+  if (column instanceof Int32Column && column.contract.type === 'Int') {
+    return new Int32Sum(source, column, records, counted)
+  }
+  if (column instanceof Int64Column && column.contract.type === 'BigInt') {
+    return new Int64Sum(source, column, records, counted)
+  }
   if (column instanceof Float64Column && column.codec.scale !== null && column.contract.type === 'Decimal') {
-    return new ScaledSum(source, column, column.codec.scale)
+    return new ScaledSum(source, column, records, column.codec.scale, counted)
   }
   if (column instanceof InternedColumn && column.contract.type === 'Decimal')
     return new WideSum(source, column)

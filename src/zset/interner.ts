@@ -5,6 +5,14 @@ import { hashBytes } from './hash.ts'
 const FIRST_IDS = 64
 const FIRST_ARENA = 4096
 const ARENA_LIMIT = 0xffff_0000
+/** The words of an id, side by side, so that a string that is known costs one cache line beside its bytes. */
+const STRIDE = 4
+/** Where the bytes begin, unsigned. */
+const START = 0
+/** How many bytes; of a free id the next free one. */
+const LENGTH = 1
+const REFERENCES = 2
+const HASH = 3
 
 /**
  * Gives equal byte strings one 32-bit number while somebody holds them.
@@ -18,14 +26,12 @@ export class Interner {
   #arena: Buffer = Buffer.allocUnsafeSlow(FIRST_ARENA)
   #used = 0
   #garbage = 0
+  /** An id in the low bits; above those that the table's length needs, the same bits of its hash. */
   #table: Int32Array = new Int32Array(FIRST_IDS * 2)
-  #starts: Uint32Array = new Uint32Array(FIRST_IDS)
-  #lengths: Int32Array = new Int32Array(FIRST_IDS)
-  #references: Int32Array = new Int32Array(FIRST_IDS)
-  #hashes: Int32Array = new Int32Array(FIRST_IDS)
+  #ids: Int32Array = new Int32Array(FIRST_IDS * STRIDE)
   /** Ids below this were given out at least once. */
   #next = 1
-  /** Head of the list of free ids, linked through `#lengths`. */
+  /** Head of the list of free ids, linked through their lengths. */
   #free = 0
   #size = 0
 
@@ -35,7 +41,7 @@ export class Interner {
   }
 
   get byteLength(): number {
-    return this.#arena.length + this.#table.byteLength + this.#starts.byteLength * 4
+    return this.#arena.length + this.#table.byteLength + this.#ids.byteLength
   }
 
   /** The id of a range of bytes, held once more. */
@@ -43,7 +49,7 @@ export class Interner {
     const hash = hashBytes(bytes, start, end)
     const known = this.#lookup(hash, bytes, start, end)
     if (known !== 0) {
-      this.#references[known]! += 1
+      this.#ids[known * STRIDE + REFERENCES]! += 1
       return known
     }
     return this.#add(hash, bytes, start, end)
@@ -56,31 +62,32 @@ export class Interner {
 
   /** Holds an id once more; 0 is allowed. */
   acquire(id: number): void {
-    if (id !== 0) this.#references[id]! += 1
+    if (id !== 0) this.#ids[id * STRIDE + REFERENCES]! += 1
   }
 
   /** Gives up one hold; 0 is allowed. */
   release(id: number): void {
     if (id === 0) return
-    const left = this.#references[id]! - 1
-    this.#references[id] = left
+    const at = id * STRIDE + REFERENCES
+    const left = this.#ids[at]! - 1
+    this.#ids[at] = left
     if (left === 0) this.#drop(id)
   }
 
   /** The string of an id, decoded from UTF-8. */
   text(id: number): string {
-    const start = this.#starts[id]!
-    return this.#arena.toString('utf8', start, start + this.#lengths[id]!)
+    const start = this.#start(id)
+    return this.#arena.toString('utf8', start, start + this.#length(id))
   }
 
   /** Negative, zero or positive in byte order, which is Postgres' `COLLATE "C"` for UTF-8 text. */
   compare(a: number, b: number): number {
     if (a === b) return 0
     const arena = this.#arena
-    const left = this.#starts[a]!
-    const right = this.#starts[b]!
-    const leftLength = this.#lengths[a]!
-    const rightLength = this.#lengths[b]!
+    const left = this.#start(a)
+    const right = this.#start(b)
+    const leftLength = this.#length(a)
+    const rightLength = this.#length(b)
     const common = Math.min(leftLength, rightLength)
     for (let index = 0; index < common; index += 1) {
       const difference = arena[left + index]! - arena[right + index]!
@@ -93,12 +100,15 @@ export class Interner {
     const table = this.#table
     const mask = table.length - 1
     const arena = this.#arena
+    const ids = this.#ids
     const length = end - start
     for (let place = hash & mask; ; place = (place + 1) & mask) {
-      const id = table[place]!
-      if (id === 0) return 0
-      if (this.#hashes[id] !== hash || this.#lengths[id] !== length) continue
-      const at = this.#starts[id]!
+      const kept = table[place]!
+      if (kept === 0) return 0
+      if (((kept ^ hash) & ~mask) !== 0) continue
+      const id = kept & mask
+      if (ids[id * STRIDE + LENGTH] !== length) continue
+      const at = ids[id * STRIDE + START]! >>> 0
       let index = 0
       while (index < length && arena[at + index] === bytes[start + index]) index += 1
       if (index === length) return id
@@ -113,12 +123,14 @@ export class Interner {
     const arena = this.#arena
     for (let index = 0; index < length; index += 1) arena[at + index] = bytes[start + index]!
     this.#used = at + length
-    this.#starts[id] = at
-    this.#lengths[id] = length
-    this.#references[id] = 1
-    this.#hashes[id] = hash
+    const ids = this.#ids
+    ids[id * STRIDE + START] = at
+    ids[id * STRIDE + LENGTH] = length
+    ids[id * STRIDE + REFERENCES] = 1
+    ids[id * STRIDE + HASH] = hash
     this.#size += 1
-    if (this.#size * 5 > this.#table.length * 3) this.#growTable()
+    // The id must also fit the low bits.
+    while (this.#size * 5 > this.#table.length * 3 || id >= this.#table.length) this.#growTable()
     this.#place(id)
     return id
   }
@@ -126,18 +138,18 @@ export class Interner {
   #drop(id: number): void {
     const table = this.#table
     const mask = table.length - 1
-    let hole = this.#hashes[id]! & mask
-    while (table[hole] !== id) hole = (hole + 1) & mask
+    let hole = this.#hash(id) & mask
+    while ((table[hole]! & mask) !== id) hole = (hole + 1) & mask
     for (let next = (hole + 1) & mask; table[next] !== 0; next = (next + 1) & mask) {
-      const home = this.#hashes[table[next]!]! & mask
+      const home = this.#hash(table[next]! & mask) & mask
       if (((next - home) & mask) >= ((next - hole) & mask)) {
         table[hole] = table[next]!
         hole = next
       }
     }
     table[hole] = 0
-    this.#garbage += this.#lengths[id]!
-    this.#lengths[id] = this.#free
+    this.#garbage += this.#length(id)
+    this.#ids[id * STRIDE + LENGTH] = this.#free
     this.#free = id
     this.#size -= 1
   }
@@ -145,18 +157,10 @@ export class Interner {
   #takeId(): number {
     const id = this.#free
     if (id !== 0) {
-      this.#free = this.#lengths[id]!
+      this.#free = this.#length(id)
       return id
     }
-    if (this.#next === this.#lengths.length) {
-      const length = this.#next * 2
-      const starts = new Uint32Array(length)
-      starts.set(this.#starts)
-      this.#starts = starts
-      this.#lengths = grownInt32(this.#lengths, length)
-      this.#references = grownInt32(this.#references, length)
-      this.#hashes = grownInt32(this.#hashes, length)
-    }
+    if (this.#next * STRIDE === this.#ids.length) this.#ids = grownInt32(this.#ids, this.#ids.length * 2)
     this.#next += 1
     return this.#next - 1
   }
@@ -182,11 +186,11 @@ export class Interner {
     }
     let used = 0
     for (let id = 1; id < this.#next; id += 1) {
-      if (this.#references[id] === 0) continue
-      const start = this.#starts[id]!
-      this.#arena.copy(arena, used, start, start + this.#lengths[id]!)
-      this.#starts[id] = used
-      used += this.#lengths[id]!
+      if (this.#ids[id * STRIDE + REFERENCES] === 0) continue
+      const start = this.#start(id)
+      this.#arena.copy(arena, used, start, start + this.#length(id))
+      this.#ids[id * STRIDE + START] = used
+      used += this.#length(id)
     }
     this.#arena = arena
     this.#used = used
@@ -195,15 +199,29 @@ export class Interner {
 
   #growTable(): void {
     const old = this.#table
+    const mask = old.length - 1
     this.#table = new Int32Array(old.length * 2)
-    for (const id of old) if (id !== 0) this.#place(id)
+    for (const kept of old) if (kept !== 0) this.#place(kept & mask)
   }
 
   #place(id: number): void {
     const table = this.#table
     const mask = table.length - 1
-    let place = this.#hashes[id]! & mask
+    const hash = this.#hash(id)
+    let place = hash & mask
     while (table[place] !== 0) place = (place + 1) & mask
-    table[place] = id
+    table[place] = (hash & ~mask) | id
+  }
+
+  #start(id: number): number {
+    return this.#ids[id * STRIDE + START]! >>> 0
+  }
+
+  #length(id: number): number {
+    return this.#ids[id * STRIDE + LENGTH]!
+  }
+
+  #hash(id: number): number {
+    return this.#ids[id * STRIDE + HASH]!
   }
 }

@@ -9,13 +9,6 @@ export interface IndexPlace {
   readonly previousOffset: number
 }
 
-/** The bucket arrays: `words` holds the keys, so that the map can read them. */
-interface Buckets {
-  words: Int32Array
-  heads: Int32Array
-  counts: Int32Array
-}
-
 const FIRST_BUCKETS = 16
 
 /**
@@ -33,11 +26,15 @@ export class SecondaryIndex {
   readonly #next: number
   readonly #previous: number
   readonly #width: number
-  readonly #buckets: Buckets
+  /** A bucket is one record, so that it costs one cache line: the key's words, the first row, how many rows. */
+  readonly #buckets: { words: Int32Array }
+  readonly #stride: number
   readonly #map: WordMap
   #used = 0
-  /** Head of the list of free buckets, linked through `heads`; -1 ends it. */
+  /** Head of the list of free buckets, linked through their first rows; -1 ends it. */
   #free = -1
+  /** The bucket that was found last, or -1: a view counts a row's like right before the row is linked. */
+  #last = -1
 
   constructor(rows: RowStorage, columns: readonly Column[], place: IndexPlace) {
     this.columns = columns
@@ -45,17 +42,14 @@ export class SecondaryIndex {
     this.#offsets = columns.flatMap((column) =>
       column.width === 2 ? [column.offset, column.offset + 1] : [column.offset],
     )
-    this.#nullable = columns.filter((column) => column.interned || column.nullOffset >= 0)
+    this.#nullable = columns.filter(({ contract }) => contract.nullable || contract.list)
     this.#next = place.nextOffset
     this.#previous = place.previousOffset
     this.#width = this.#offsets.length
-    this.#buckets = {
-      words: new Int32Array(FIRST_BUCKETS * this.#width),
-      heads: new Int32Array(FIRST_BUCKETS),
-      counts: new Int32Array(FIRST_BUCKETS),
-    }
+    this.#stride = this.#width + 2
+    this.#buckets = { words: new Int32Array(FIRST_BUCKETS * this.#stride) }
     const own = Array.from({ length: this.#width }, (_, index) => index)
-    this.#map = new WordMap(this.#buckets, this.#width, own)
+    this.#map = new WordMap(this.#buckets, this.#stride, own)
   }
 
   /** How many different keys there are. */
@@ -64,14 +58,13 @@ export class SecondaryIndex {
   }
 
   get byteLength(): number {
-    const { words, heads, counts } = this.#buckets
-    return words.byteLength + heads.byteLength + counts.byteLength + this.#map.byteLength
+    return this.#buckets.words.byteLength + this.#map.byteLength
   }
 
   /** The first row whose columns equal the words at `base + offset`, or -1. Newest first. */
   first(words: Int32Array, base: number, offsets: readonly number[]): number {
     const bucket = this.#map.find(words, base, offsets)
-    return bucket < 0 ? -1 : this.#buckets.heads[bucket]!
+    return bucket < 0 ? -1 : this.#buckets.words[this.#headAt(bucket)]!
   }
 
   /** The row after `slot` in its bucket, or -1. */
@@ -79,77 +72,101 @@ export class SecondaryIndex {
     return this.#rows.words[slot * this.#rows.stride + this.#next]!
   }
 
-  /** How many rows there are whose columns equal the words at `base + offset`. */
-  count(words: Int32Array, base: number, offsets: readonly number[]): number {
-    const bucket = this.#map.find(words, base, offsets)
-    return bucket < 0 ? 0 : this.#buckets.counts[bucket]!
-  }
-
   /** How many linked rows share the key of `slot`, itself included if it is linked; 0 if the key has a NULL. */
   countLike(slot: number): number {
     if (this.#hasNull(slot)) return 0
-    return this.count(this.#rows.words, slot * this.#rows.stride, this.#offsets)
+    const bucket = this.#find(this.#rows.words, slot * this.#rows.stride)
+    return bucket < 0 ? 0 : this.#buckets.words[this.#headAt(bucket) + 1]!
   }
 
   link(slot: number): void {
     if (this.#hasNull(slot)) return
     const { words, stride } = this.#rows
     const base = slot * stride
-    let bucket = this.#map.find(words, base, this.#offsets)
-    let head = -1
+    let bucket = this.#find(words, base)
     if (bucket < 0) bucket = this.#open(words, base)
-    else {
-      head = this.#buckets.heads[bucket]!
-      words[head * stride + this.#previous] = slot
-    }
+    const buckets = this.#buckets.words
+    const at = this.#headAt(bucket)
+    const head = buckets[at]!
+    if (head >= 0) words[head * stride + this.#previous] = slot
     words[base + this.#next] = head
     words[base + this.#previous] = -1
-    this.#buckets.heads[bucket] = slot
-    this.#buckets.counts[bucket]! += 1
+    buckets[at] = slot
+    buckets[at + 1]! += 1
   }
 
   unlink(slot: number): void {
     if (this.#hasNull(slot)) return
     const { words, stride } = this.#rows
     const base = slot * stride
-    const bucket = this.#map.find(words, base, this.#offsets)
+    const bucket = this.#find(words, base)
+    const buckets = this.#buckets.words
+    const at = this.#headAt(bucket)
     const next = words[base + this.#next]!
     const previous = words[base + this.#previous]!
-    if (previous < 0) this.#buckets.heads[bucket] = next
+    if (previous < 0) buckets[at] = next
     else words[previous * stride + this.#next] = next
     if (next >= 0) words[next * stride + this.#previous] = previous
-    this.#buckets.counts[bucket]! -= 1
-    if (this.#buckets.counts[bucket] === 0) this.#close(bucket)
+    buckets[at + 1]! -= 1
+    if (buckets[at + 1] === 0) this.#close(bucket)
+  }
+
+  #headAt(bucket: number): number {
+    return bucket * this.#stride + this.#width
   }
 
   #hasNull(slot: number): boolean {
-    for (const column of this.#nullable) if (column.isNull(slot)) return true
+    const nullable = this.#nullable
+    for (let index = 0; index < nullable.length; index += 1) if (nullable[index]?.isNull(slot)) return true
     return false
   }
 
+  /** The bucket of a row's key, or -1. */
+  #find(words: Int32Array, base: number): number {
+    const last = this.#last
+    if (last >= 0 && this.#holds(last, words, base)) return last
+    const bucket = this.#map.find(words, base, this.#offsets)
+    this.#last = bucket
+    return bucket
+  }
+
+  #holds(bucket: number, words: Int32Array, base: number): boolean {
+    const buckets = this.#buckets.words
+    const at = bucket * this.#stride
+    const offsets = this.#offsets
+    for (let index = 0; index < offsets.length; index += 1) {
+      if (buckets[at + index] !== words[base + offsets[index]!]) return false
+    }
+    return true
+  }
+
+  /** A bucket without rows. */
   #open(words: Int32Array, base: number): number {
     const buckets = this.#buckets
     let bucket = this.#free
-    if (bucket >= 0) this.#free = buckets.heads[bucket]!
+    if (bucket >= 0) this.#free = buckets.words[this.#headAt(bucket)]!
     else {
       bucket = this.#used
       this.#used += 1
-      if (bucket === buckets.heads.length) {
-        buckets.words = grownInt32(buckets.words, bucket * 2 * this.#width)
-        buckets.heads = grownInt32(buckets.heads, bucket * 2)
-        buckets.counts = grownInt32(buckets.counts, bucket * 2)
+      if (bucket * this.#stride === buckets.words.length) {
+        buckets.words = grownInt32(buckets.words, bucket * this.#stride * 2)
       }
     }
+    const at = bucket * this.#stride
     for (let index = 0; index < this.#width; index += 1) {
-      buckets.words[bucket * this.#width + index] = words[base + this.#offsets[index]!]!
+      buckets.words[at + index] = words[base + this.#offsets[index]!]!
     }
+    buckets.words[at + this.#width] = -1
+    buckets.words[at + this.#width + 1] = 0
     this.#map.add(bucket)
+    this.#last = bucket
     return bucket
   }
 
   #close(bucket: number): void {
     this.#map.delete(bucket)
-    this.#buckets.heads[bucket] = this.#free
+    this.#buckets.words[this.#headAt(bucket)] = this.#free
     this.#free = bucket
+    this.#last = -1
   }
 }

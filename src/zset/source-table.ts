@@ -279,11 +279,11 @@ export class SourceTable {
     this.#generation += 1
   }
 
-  /** Removes the live rows that were not confirmed in this generation; returns how many. */
-  sweep(): number {
+  /** Removes the live rows that were not confirmed in this generation, or since an earlier one; returns how many. */
+  sweep(since: number = this.#generation): number {
     let removed = 0
     for (const slot of this.slots()) {
-      if (this.markOf(slot) >= this.#generation) continue
+      if (this.markOf(slot) >= since) continue
       this.remove(slot)
       removed += 1
     }

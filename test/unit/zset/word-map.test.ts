@@ -81,3 +81,36 @@ test('an entry number beyond the places is found', () => {
   map.delete(5000)
   expect(map.find(Int32Array.of(7), 0, [0])).toBe(-1)
 })
+
+test('dense keys cost at most four places an entry, and stay found when sparse ones come', () => {
+  const holder = { words: new Int32Array(20_000) }
+  const map = new WordMap(holder, 1, [0])
+  const add = (entry: number, key: number): void => {
+    holder.words[entry] = key
+    map.add(entry)
+  }
+  const find = (key: number): number => map.find(Int32Array.of(key), 0, [0])
+  for (let entry = 0; entry < 10_000; entry += 1) add(entry, entry + 1)
+  // By value: one place a key up to the next power of two, where hashing takes 32 768.
+  expect(map.byteLength).toBe(16_384 * 4)
+  expect(find(0)).toBe(-1)
+  expect(find(10_001)).toBe(-1)
+  expect(find(-1)).toBe(-1)
+  // Ten thousand entries allow no place for this one's value.
+  add(10_000, 1_000_000)
+  expect(map.byteLength).toBeLessThanOrEqual(32_768 * 4)
+  add(10_001, -5)
+  map.delete(7)
+  const wrong: number[] = []
+  for (let key = 1; key <= 10_000; key += 1) if (find(key) !== (key === 8 ? -1 : key - 1)) wrong.push(key)
+  expect(wrong).toEqual([])
+  expect([find(1_000_000), find(-5), find(0), map.size]).toEqual([10_000, 10_001, -1, 10_001])
+})
+
+test('few keys far apart take no memory by their value', () => {
+  const holder = { words: Int32Array.of(3, 2_000_000_000, 900_000) }
+  const map = new WordMap(holder, 1, [0])
+  for (const entry of [0, 1, 2]) map.add(entry)
+  expect(map.byteLength).toBeLessThan(1024)
+  expect(map.find(Int32Array.of(2_000_000_000), 0, [0])).toBe(1)
+})
