@@ -17,7 +17,7 @@ export interface CapturedTable {
 export class ChangeApplier {
   readonly #byOid: ReadonlyMap<number, CapturedTable>
   /** By relation object: a relation described anew is another object. */
-  readonly #writers = new Map<WalRelation, RelationWriter | null>()
+  readonly #writers = new WeakMap<WalRelation, RelationWriter | null>()
   readonly #onUnknownRow: UnknownRowListener
 
   constructor(captured: Iterable<CapturedTable>, onUnknownRow: UnknownRowListener) {
@@ -28,23 +28,36 @@ export class ChangeApplier {
   /**
    * Applies every change of the spans in order and returns how many were to captured tables.
    *
-   * Applying changes once more that the tables already show leads to the same rows: each sets or removes a whole
-   * row, and the last one of each key decides. The merge of chunks rests on that.
    * Throws: CONTRACT.*, CHANGES.*, WAL.MALFORMED.
    */
-  apply(spans: readonly Span[], relations: RelationMap, onlyModel?: string): number {
+  apply(spans: readonly Span[], relations: RelationMap): number {
+    return this.#apply(spans, relations, null)
+  }
+
+  /**
+   * Applies delivered changes of one model once more, over a chunk that is older than they are (`mergeChunk`). Rows that the
+   * merge has not put keep what they show: they have these changes already, and later ones.
+   *
+   * Throws: as {@link apply}.
+   */
+  replay(spans: readonly Span[], relations: RelationMap, model: string): void {
+    this.#apply(spans, relations, model)
+  }
+
+  #apply(spans: readonly Span[], relations: RelationMap, replayed: string | null): number {
     let applied = 0
     let lastRelation: WalRelation | null = null
     let writer: RelationWriter | null = null
-    walkChanges(spans, relations, (tag, relation, buffer, start) => {
+    const isReplay = replayed !== null
+    walkChanges(spans, relations, (tag, relation, buffer, start, end) => {
       if (relation !== lastRelation) {
         lastRelation = relation
         writer = this.#writerOf(relation)
-        if (onlyModel !== undefined && this.#byOid.get(relation.oid)?.model.model !== onlyModel) writer = null
+        if (isReplay && this.#byOid.get(relation.oid)?.model.model !== replayed) writer = null
       }
       if (writer === null) return
       applied += 1
-      writer.write(tag, buffer, start)
+      writer.write(tag, buffer, start, end, isReplay)
     })
     return applied
   }

@@ -18,14 +18,18 @@ export class ChunkWriter {
     this.#columns = table.columns
   }
 
-  /** Writes one row of COPY text, its newline left off. Throws: CHANGES.* from the columns. */
+  /** A chunk begins: its rows, and what is replayed over them, make up the table's next generation. */
+  begin(): void {
+    this.#table.beginGeneration()
+  }
+
+  /** Writes one row of COPY text, its newline left off. Throws: CHANGES.* from the columns, WAL.MALFORMED. */
   write(buffer: Buffer, start: number, end: number): void {
     const table = this.#table
     const slot = table.allocate()
     let at = start
     for (const column of this.#columns) {
-      if (at > end)
-        throw new DbsyncError('WAL.MALFORMED', 'A row of a chunk has too few columns; reading it again.')
+      if (at > end) throw malformedRow()
       let stop = at
       let isEscaped = false
       for (; stop < end; stop += 1) {
@@ -41,6 +45,15 @@ export class ChunkWriter {
       }
       at = stop + 1
     }
+    // Past the last field's end lies the row's.
+    if (at !== end + 1) throw malformedRow()
     putRow(table, table.find(slot), slot)
   }
+}
+
+function malformedRow(): DbsyncError {
+  return new DbsyncError(
+    'WAL.MALFORMED',
+    'A row of a chunk does not have the columns that were asked for; reconnecting.',
+  )
 }

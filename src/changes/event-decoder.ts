@@ -1,12 +1,12 @@
 import { DbsyncError } from '../core/errors.ts'
-import { widenXid, type Xid8 } from '../core/xid.ts'
+import { widenXid, xid8, type Xid8 } from '../core/xid.ts'
 import type { ModelContract, Schema } from '../contract/schema-contract.ts'
 import { codecFor } from '../values/codec-for.ts'
 import type { ValueCodec } from '../values/value-codec.ts'
 import { CHANGE, walkChanges, type Transaction } from '../wal/transaction.ts'
 import type { WalRelation } from '../wal/wal-relation.ts'
 import type { AnyChange, TransactionInfo } from './change.ts'
-import { TUPLE, tupleEnd } from './tuple.ts'
+import { malformedTuple, TUPLE, tupleEnd } from './tuple.ts'
 
 /** A row as an event carries it, by field name. */
 type EventRow = Record<string, unknown>
@@ -25,6 +25,11 @@ class RowDecoder {
         ? null
         : { field: column.field, codec: codecFor(schema, model.model, column) }
     })
+  }
+
+  /** How many columns a tuple has. */
+  get width(): number {
+    return this.#columns.length
   }
 
   /** The row of a tuple. A value that the WAL left out is absent; in a key tuple so is everything but the key. */
@@ -91,10 +96,12 @@ class RowDecoder {
 export class EventDecoder {
   readonly #schema: Schema
   readonly #models: ReadonlyMap<number, ModelContract>
-  readonly #decoders = new Map<WalRelation, RowDecoder | null>()
+  readonly #decoders = new WeakMap<WalRelation, RowDecoder | null>()
   readonly #reference: () => Xid8
+  /** The highest id so far: a session may outlive 2^31 transactions, and then its reference is too old. */
+  #highest: Xid8 = xid8(0n)
 
-  /** `models` by relation oid; `reference` is a 64-bit transaction id of about now, to widen the stream's by. */
+  /** `models` by relation oid; `reference` is a 64-bit transaction id of about the stream's start, to widen its ids by. */
   constructor(schema: Schema, models: ReadonlyMap<number, ModelContract>, reference: () => Xid8) {
     this.#schema = schema
     this.#models = models
@@ -102,19 +109,23 @@ export class EventDecoder {
   }
 
   /**
-   * The changes of one transaction in order. Throws: CHANGES.UNDECODABLE_VALUE, CHANGES.UNKNOWN_ENUM_LABEL.
+   * The changes of one transaction in order.
+   *
+   * Throws: CHANGES.UNDECODABLE_VALUE, CHANGES.UNKNOWN_ENUM_LABEL, WAL.MALFORMED.
    */
   changes(transaction: Transaction): readonly AnyChange[] {
     const changes: AnyChange[] = []
-    const xid = widenXid(transaction.xid, this.#reference())
+    const reference = this.#reference()
+    const xid = widenXid(transaction.xid, reference > this.#highest ? reference : this.#highest)
+    if (xid > this.#highest) this.#highest = xid
     const commitTime = new Date(Number(transaction.commitTimeUs / 1000n) + POSTGRES_EPOCH_MS)
     let seq = -1
-    walkChanges(transaction.spans, transaction.relations, (tag, relation, buffer, start) => {
+    walkChanges(transaction.spans, transaction.relations, (tag, relation, buffer, start, end) => {
       seq += 1
       const decoder = this.#decoderOf(relation)
       if (decoder === null) return
       const tx: TransactionInfo = Object.freeze({ xid, lsn: transaction.endLsn, commitTime, seq })
-      changes.push(Object.freeze(decodeChange(decoder, tag, buffer, start, tx)))
+      changes.push(Object.freeze(decodeChange(decoder, tag, buffer, start, end, tx)))
     })
     return changes
   }
@@ -137,11 +148,16 @@ function decodeChange(
   tag: number,
   buffer: Buffer,
   start: number,
+  end: number,
   tx: TransactionInfo,
 ): AnyChange {
   const model = decoder.model.model
   if (tag === CHANGE.truncate) return { model, op: 'truncate', tx }
   const kind = buffer[start]
+  const firstEnd = tupleEnd(buffer, start + 1, end, decoder.width)
+  const isPair = tag === CHANGE.update && kind !== TUPLE.new
+  const newTuple = firstEnd + 1
+  if ((isPair ? tupleEnd(buffer, newTuple, end, decoder.width) : firstEnd) !== end) throw malformedTuple()
   if (tag === CHANGE.insert) {
     const after = decoder.row(buffer, start + 1, false)
     return { model, op: 'insert', key: decoder.keyOf(after), after, tx }
@@ -163,7 +179,6 @@ function decodeChange(
       tx,
     }
   }
-  const newTuple = tupleEnd(buffer, start + 1) + 1
   const isFull = kind === TUPLE.old
   const before = decoder.row(buffer, start + 1, !isFull)
   const sent = decoder.row(buffer, newTuple, false)

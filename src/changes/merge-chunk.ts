@@ -11,7 +11,9 @@ import type { ChunkWriter } from './chunk-writer.ts'
  * How: write the chunk's rows, then apply once more, in commit order, the delivered transactions that the chunk's snapshot
  *   does not see. Writers of one row wait for each other until the earlier one is visible, so what the snapshot sees of a
  *   row is a beginning of its history and what it does not see is the rest; the row is the fold of the rest over the chunk.
- *   For keys outside the chunk the replay changes nothing. Unchanged TOAST values are inherited from the chunk.
+ *   Unchanged TOAST values are inherited from the chunk. Rows of keys outside the chunk are further on than what is
+ *   replayed and must not be its base: a key that was moved away and taken anew would give its new row's value to the
+ *   one that left. A row whose value is neither in the chunk nor in the replay is read by its key.
  * When: after the chunk's high watermark was delivered (then everything that the snapshot sees was delivered too), and
  *   not inside a transaction that is applied in pieces. Later is as good: what comes meanwhile and is invisible is replayed.
  * Returns false, having changed nothing, if an invisible transaction was too large to be kept: read the chunk again.
@@ -26,9 +28,10 @@ export function mergeChunk(
 ): boolean {
   const invisible = unsettled.invisibleIn(chunk.snapshot)
   if (invisible.some((transaction) => transaction.isPartial)) return false
+  writer.begin()
   walkCopyRows(chunk.spans, (buffer, start, end) => writer.write(buffer, start, end))
   for (const transaction of invisible) {
-    applier.apply(transaction.spans, transaction.relations, chunk.table.model.model)
+    applier.replay(transaction.spans, transaction.relations, chunk.table.model.model)
   }
   // Snapshots only ever see more: what this one sees, the next chunk's sees.
   unsettled.settle(chunk.snapshot)

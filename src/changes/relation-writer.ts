@@ -4,7 +4,7 @@ import { CHANGE } from '../wal/transaction.ts'
 import type { WalRelation } from '../wal/wal-relation.ts'
 import type { Column } from '../zset/column.ts'
 import type { SourceTable } from '../zset/source-table.ts'
-import { TUPLE, tupleEnd } from './tuple.ts'
+import { malformedTuple, textEnd, TUPLE } from './tuple.ts'
 
 /**
  * Told of a row of which the stream changed a part and whose rest is not known, by its key in wire text.
@@ -58,22 +58,27 @@ export class RelationWriter {
     }
   }
 
-  /** Applies one change; `start` is the position after the relation's oid. */
-  write(tag: number, buffer: Buffer, start: number): void {
-    if (tag === CHANGE.insert) this.#insert(buffer, start + 1)
-    else if (tag === CHANGE.update) this.#update(buffer, start)
-    else if (tag === CHANGE.delete) this.#delete(buffer, start + 1)
+  /**
+   * Applies one change; `start` is the position after the relation's oid, `end` the one after the message.
+   *
+   * A replay applies what the table already shows over a chunk that is older: it may only build on rows that the merge
+   * itself has put (those of the table's current generation). Any other row is further on than the change and stays.
+   */
+  write(tag: number, buffer: Buffer, start: number, end: number, isReplay: boolean): void {
+    if (tag === CHANGE.insert) this.#insert(buffer, start + 1, end)
+    else if (tag === CHANGE.update) this.#update(buffer, start, end, isReplay)
+    else if (tag === CHANGE.delete) this.#delete(buffer, start + 1, end, isReplay)
     else this.#table.clear()
   }
 
-  #insert(buffer: Buffer, tuple: number): void {
+  #insert(buffer: Buffer, tuple: number, end: number): void {
     const table = this.#table
     const slot = table.allocate()
-    this.#readTuple(buffer, tuple, slot)
+    if (this.#readTuple(buffer, tuple, end, slot) !== end) throw malformedTuple()
     this.#put(table.find(slot), slot)
   }
 
-  #update(buffer: Buffer, start: number): void {
+  #update(buffer: Buffer, start: number, end: number, isReplay: boolean): void {
     const table = this.#table
     const kind = buffer[start]
     let newTuple = start + 1
@@ -81,13 +86,16 @@ export class RelationWriter {
     let old = -1
     if (kind !== TUPLE.new) {
       oldSlot = table.allocate()
-      if (kind === TUPLE.old) this.#readTuple(buffer, start + 1, oldSlot)
-      else this.#readKey(buffer, start + 1, oldSlot)
+      newTuple =
+        1 +
+        (kind === TUPLE.old
+          ? this.#readTuple(buffer, start + 1, end, oldSlot)
+          : this.#readKey(buffer, start + 1, end, oldSlot))
       old = table.find(oldSlot)
-      newTuple = tupleEnd(buffer, start + 1) + 1
     }
     const slot = table.allocate()
-    const hasUnchanged = this.#readTuple(buffer, newTuple, slot)
+    if (this.#readTuple(buffer, newTuple, end, slot) !== end) throw malformedTuple()
+    const hasUnchanged = this.#unchanged.length > 0
     // A key that is stored out of line is left out of the new row too, and then always comes with the old key.
     if (hasUnchanged && oldSlot >= 0) {
       for (const column of this.#unchanged) {
@@ -96,13 +104,18 @@ export class RelationWriter {
     }
     const same = table.find(slot)
     if (oldSlot < 0) old = same
+    const isOldMine = old >= 0 && (!isReplay || this.#isMerged(old))
     if (hasUnchanged) {
-      // The row under its old key has the value; the whole old tuple has it too; a row that a replay already moved
-      // has it under its new key.
-      const base = old >= 0 ? old : kind === TUPLE.old ? oldSlot : same
+      // The whole old tuple has the value; else the row under its old key; else the row that a session which was cut off
+      // had already moved.
+      let base = isReplay ? -1 : same
+      if (kind === TUPLE.old) base = oldSlot
+      else if (isOldMine) base = old
       if (base < 0) {
-        // Nothing to inherit from: the row was never read. Its chunk is still to come, or it is read by its key.
-        this.#onUnknownRow(this.#model, this.#keyTexts(buffer, newTuple), oldSlot >= 0)
+        // Nothing to inherit from. In a replay a row that is there, or that has not moved, is settled without this
+        // change; else the row was never read: its chunk is still to come, or it is read by its key.
+        const isSettled = isReplay && (same >= 0 || oldSlot < 0)
+        if (!isSettled) this.#onUnknownRow(this.#model, this.#keyTexts(buffer, start, newTuple), oldSlot >= 0)
         table.release(slot)
         if (oldSlot >= 0) table.release(oldSlot)
         return
@@ -110,21 +123,23 @@ export class RelationWriter {
       for (const column of this.#unchanged) column.copy(base, slot)
     }
     if (oldSlot >= 0) table.release(oldSlot)
-    if (old === same) this.#put(old, slot)
-    else {
-      // The key changed: the row leaves its old key and takes the new one.
-      if (old >= 0) table.remove(old)
-      this.#put(same, slot)
-    }
+    // The key changed: the row leaves its old key and takes the new one.
+    if (old !== same && isOldMine) table.remove(old)
+    this.#put(same, slot)
   }
 
-  #delete(buffer: Buffer, tuple: number): void {
+  #delete(buffer: Buffer, tuple: number, end: number, isReplay: boolean): void {
     const table = this.#table
     const slot = table.allocate()
-    this.#readKey(buffer, tuple, slot)
+    if (this.#readKey(buffer, tuple, end, slot) !== end) throw malformedTuple()
     const old = table.find(slot)
     table.release(slot)
-    if (old >= 0) table.remove(old)
+    if (old >= 0 && (!isReplay || this.#isMerged(old))) table.remove(old)
+  }
+
+  /** Whether the merge that goes on has put this row, from its chunk or from a change before this one. */
+  #isMerged(slot: number): boolean {
+    return this.#table.markOf(slot) === this.#table.generation
   }
 
   /** Makes `slot` the row of its key, in place of `old` if there is one. */
@@ -132,59 +147,68 @@ export class RelationWriter {
     putRow(this.#table, old, slot)
   }
 
-  /** Reads every needed column; columns whose value the WAL left out are noted in `#unchanged`. */
-  #readTuple(buffer: Buffer, tuple: number, slot: number): boolean {
+  /** Reads every needed column and returns the tuple's end; columns that the WAL left out are noted in `#unchanged`. */
+  #readTuple(buffer: Buffer, tuple: number, end: number, slot: number): number {
     const targets = this.#targets
+    if (end - tuple < 2) throw malformedTuple()
     const count = buffer.readInt16BE(tuple)
     if (count !== targets.length) throw malformedTuple()
     let at = tuple + 2
     this.#unchanged.length = 0
     for (let index = 0; index < count; index += 1) {
+      if (at >= end) throw malformedTuple()
       const kind = buffer[at]
       at += 1
       const target = targets[index]
       if (kind === TUPLE.text) {
-        const length = buffer.readInt32BE(at)
-        at += 4
-        if (target != null) target.read(slot, buffer, at, at + length)
-        at += length
+        const value = at + 4
+        at = textEnd(buffer, at, end)
+        if (target != null) target.read(slot, buffer, value, at)
       } else if (kind === TUPLE.null) {
         target?.setNull(slot)
       } else if (kind === TUPLE.unchanged) {
         if (target != null) this.#unchanged.push(target)
       } else throw malformedTuple()
     }
-    return this.#unchanged.length > 0
+    return at
   }
 
-  /** Reads the key's columns alone: in a key tuple the others are null without being so. */
-  #readKey(buffer: Buffer, tuple: number, slot: number): void {
+  /** Reads the key's columns alone, since in a key tuple the others are null without being so; returns the tuple's end. */
+  #readKey(buffer: Buffer, tuple: number, end: number, slot: number): number {
+    if (end - tuple < 2) throw malformedTuple()
     const count = buffer.readInt16BE(tuple)
     if (count !== this.#targets.length) throw malformedTuple()
     let at = tuple + 2
     for (let index = 0; index < count; index += 1) {
+      if (at >= end) throw malformedTuple()
       const kind = buffer[at]
       at += 1
-      if (kind !== TUPLE.text) continue
-      const length = buffer.readInt32BE(at)
-      at += 4
-      if (this.#isKey[index] === true) this.#targets[index]?.read(slot, buffer, at, at + length)
-      at += length
+      const isKey = this.#isKey[index] === true
+      if (kind === TUPLE.text) {
+        const value = at + 4
+        at = textEnd(buffer, at, end)
+        if (isKey) this.#targets[index]?.read(slot, buffer, value, at)
+      } else if (isKey || kind !== TUPLE.null) throw malformedTuple()
     }
+    return at
   }
 
-  #keyTexts(buffer: Buffer, tuple: number): readonly string[] {
+  /** The new row's key in wire text; a part that is left out of the new tuple is in the old one. */
+  #keyTexts(buffer: Buffer, start: number, newTuple: number): readonly string[] {
     const texts: string[] = []
-    const count = buffer.readInt16BE(tuple)
-    let at = tuple + 2
-    for (let index = 0; index < count; index += 1) {
-      const kind = buffer[at]
-      at += 1
-      if (kind !== TUPLE.text) continue
-      const length = buffer.readInt32BE(at)
-      at += 4
-      if (this.#isKey[index] === true) texts[index] = buffer.toString('utf8', at, at + length)
-      at += length
+    const tuples = buffer[start] === TUPLE.new ? [newTuple] : [start + 1, newTuple]
+    for (const tuple of tuples) {
+      const count = buffer.readInt16BE(tuple)
+      let at = tuple + 2
+      for (let index = 0; index < count; index += 1) {
+        const kind = buffer[at]
+        at += 1
+        if (kind !== TUPLE.text) continue
+        const length = buffer.readInt32BE(at)
+        at += 4
+        if (this.#isKey[index] === true) texts[index] = buffer.toString('utf8', at, at + length)
+        at += length
+      }
     }
     return this.#keyPositions.map((position) => texts[position] ?? '')
   }
@@ -205,12 +229,5 @@ function columnGone(model: ModelContract, column: string): DbsyncError {
     `Column "${column}" of ${model.schema}.${model.table} (model ${model.model}) is gone from the stream: it was dropped or ` +
       'renamed, or the publication leaves it out. Correct schema.prisma, run prisma generate and start again.',
     { details: { model: model.model, column } },
-  )
-}
-
-function malformedTuple(): DbsyncError {
-  return new DbsyncError(
-    'WAL.MALFORMED',
-    'A row of the stream does not have the columns of its relation; reconnecting.',
   )
 }

@@ -21,6 +21,8 @@ export class ReplicaTable implements CapturedTable {
   readonly #estimatedRows: number | null
   #state: TableProgress['state'] = 'pending'
   #rows = 0
+  /** The generation of the table in which the reading began. */
+  #scan = 0
   readonly #replay: (unsettled: Unsettled) => void
 
   constructor(
@@ -60,6 +62,7 @@ export class ReplicaTable implements CapturedTable {
     this.#state = 'reading'
     this.#rows = 0
     this.table.beginGeneration()
+    this.#scan = this.table.generation
     this.#replay(unsettled)
   }
 
@@ -67,7 +70,7 @@ export class ReplicaTable implements CapturedTable {
   noteChunk(rows: number, isLast: boolean): void {
     this.#rows += rows
     if (!isLast) return
-    this.table.sweep()
+    this.table.sweep(this.#scan)
     this.#state = 'covered'
   }
 }
@@ -91,7 +94,7 @@ export class Replica {
       const found = catalog.get(name)
       if (found === undefined) continue
       const replay = (unsettled: Unsettled): void => {
-        for (const { spans, relations } of unsettled.all()) this.applier.apply(spans, relations, name)
+        for (const { spans, relations } of unsettled.all()) this.applier.replay(spans, relations, name)
       }
       tables.push(new ReplicaTable(table.model, found, table, estimates.get(name) ?? null, replay))
     }
@@ -100,6 +103,11 @@ export class Replica {
       const table = tables.find((candidate) => candidate.model.model === model)
       if (table !== undefined) this.#onUnknownRow(table, key, hasMoved)
     })
+  }
+
+  /** Whether these are the very tables that it was read from. */
+  isOver(catalog: ReadonlyMap<string, CatalogTable>): boolean {
+    return this.tables.every((table) => catalog.get(table.model.model)?.oid === table.catalog.oid)
   }
 
   get isCovered(): boolean {

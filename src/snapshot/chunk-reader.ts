@@ -32,14 +32,18 @@ export class ChunkReader {
     this.#session = session
   }
 
+  /** A watermark for the next chunk. The stream may deliver it before the chunk itself has come. */
+  nextWatermark(): string {
+    this.#count += 1
+    return `${this.#run}:${this.#count}`
+  }
+
   /**
    * Reads one chunk and writes its high watermark.
    *
    * Throws: SNAPSHOT.CHUNK_FAILED, POSTGRES.PERMISSION (no SELECT, or row security hides rows), POSTGRES.CONNECTION_LOST.
    */
-  async read(table: ChunkTable, range: ChunkRange): Promise<Chunk> {
-    this.#count += 1
-    const watermark = `${this.#run}:${this.#count}`
+  async read(table: ChunkTable, range: ChunkRange, watermark: string): Promise<Chunk> {
     const spans: Span[] = []
     let last: Span | null = null
     let rows = 0
@@ -90,7 +94,6 @@ export class ChunkReader {
 function lastKeyOf(table: ChunkTable, spans: readonly Span[]): readonly string[] | null {
   const span = spans.at(-1)
   if (span === undefined) return null
-  let key: readonly string[] | null = null
   let lastStart = 0
   let lastEnd = 0
   walkCopyRows([span], (_buffer, start, end) => {
@@ -98,11 +101,10 @@ function lastKeyOf(table: ChunkTable, spans: readonly Span[]): readonly string[]
     lastEnd = end
   })
   const fields = copyFields(span.buffer, lastStart, lastEnd)
-  key = table.key.map((column) => {
+  return table.key.map((column) => {
     const value = fields[table.columns.indexOf(column)]
     if (typeof value !== 'string')
       throw new DbsyncError('INTERNAL.INVARIANT', 'a key column is missing or null')
     return value
   })
-  return key
 }

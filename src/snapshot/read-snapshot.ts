@@ -1,3 +1,4 @@
+import { quoteLiteral } from '../core/quote.ts'
 import type { ControlSession } from '../postgres/control-session.ts'
 import { parseSnapshot, type Snapshot } from './visibility.ts'
 
@@ -9,11 +10,10 @@ export async function readSnapshot(control: ControlSession): Promise<Snapshot> {
 
 /** What a snapshot that another session has exported sees. Rights: none. */
 export async function readExportedSnapshot(control: ControlSession, name: string): Promise<Snapshot> {
-  await control.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY')
-  try {
-    await control.query(`SET TRANSACTION SNAPSHOT '${name.replaceAll("'", "''")}'`)
-    return await readSnapshot(control)
-  } finally {
-    await control.query('ROLLBACK')
-  }
+  // In one message: the session is shared, and somebody else's statement in between would end the transaction.
+  const [row] = await control.query(
+    `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT ${quoteLiteral(name)}; ` +
+      'SELECT pg_current_snapshot()::text; COMMIT',
+  )
+  return parseSnapshot(row?.[0] ?? '')
 }

@@ -15,9 +15,9 @@ export interface Captured extends CapturedTable {
   readonly replica: Replica
   readonly wire: WireTable
   /** A wire row from some fields; the others are NULL. */
-  row(values: Readonly<Record<string, WireValue>>): WireValue[]
+  readonly row: (values: Readonly<Record<string, WireValue>>) => WireValue[]
   /** The rows that the table holds, as texts of the fields that it keeps, by key. */
-  rows(): Map<string, string>
+  readonly rows: () => Map<string, string>
 }
 
 const TYPE_OID = 25
@@ -26,7 +26,11 @@ const TYPE_OID = 25
 export function capture(
   model: string,
   views: readonly ViewDefinition[],
-  options: { readonly oid?: number; readonly identity?: WireTable['identity']; readonly replica?: Replica } = {},
+  options: {
+    readonly oid?: number
+    readonly identity?: WireTable['identity']
+    readonly replica?: Replica
+  } = {},
 ): Captured {
   const { oid = 16_384, identity = 'd' } = options
   const replica =
@@ -58,6 +62,8 @@ export function capture(
     })),
     primaryKey: keys,
     identity: keys,
+    uniqueKeys: [keys],
+    hasChildren: false,
     hasRowSecurity: false,
     canSelect: true,
     isOwner: true,
@@ -96,10 +102,13 @@ function columnName(model: ModelContract, field: string): string {
 
 function rowsOf(table: SourceTable): Map<string, string> {
   const rows = new Map<string, string>()
-  const text = (value: unknown): string => (value === null ? 'NULL' : String(value))
+  const text = (value: unknown): string =>
+    typeof value === 'string' ? value : value === null ? 'NULL' : `${value as number}`
   for (const slot of table.slots()) {
     const key = table.keyColumns.map((column) => text(column.value(slot))).join('|')
-    const row = table.columns.map((column) => `${column.contract.field}=${text(column.value(slot))}`).join(' ')
+    const row = table.columns
+      .map((column) => `${column.contract.field}=${text(column.value(slot))}`)
+      .join(' ')
     if (rows.has(key)) throw new Error(`two live rows under key ${key}`)
     rows.set(key, row)
   }

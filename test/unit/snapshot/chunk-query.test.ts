@@ -62,20 +62,26 @@ test('hostile names and keys stay names and keys on the server, in every range',
     Buffer.compare(Buffer.from(a), Buffer.from(b)),
   )
   for (const [standard, conforming] of [['on'], ['off']].entries()) {
-    await session.query(`SET escape_string_warning = off; SET standard_conforming_strings = ${conforming.join()}`)
+    await session.query(
+      `SET escape_string_warning = off; SET standard_conforming_strings = ${conforming.join()}`,
+    )
     const seen: (string | null)[][] = []
     let key: readonly string[] | null = null
     let chunk: Chunk
     do {
-      chunk = await reader.read(TABLE, { kind: 'after', key, limit: 2 })
+      chunk = await reader.read(TABLE, { kind: 'after', key, limit: 2 }, reader.nextWatermark())
       walkCopyRows(chunk.spans, (buffer, start, end) => seen.push(copyFields(buffer, start, end)))
       key = chunk.lastKey
     } while (!chunk.isLast)
     expect([standard, seen]).toEqual([standard, inOrder.map(([k, n]) => [k, k, n])])
-    const byKeys = await reader.read(TABLE, { kind: 'keys', keys: [...inOrder, ['none', '1']] })
+    const byKeys = await reader.read(
+      TABLE,
+      { kind: 'keys', keys: [...inOrder, ['none', '1']] },
+      reader.nextWatermark(),
+    )
     expect(byKeys.rows).toBe(KEYS.length)
     expect(byKeys.isLast).toBe(true)
-    const one = await reader.read(TABLE, { kind: 'keys', keys: [["a'", '0']] })
+    const one = await reader.read(TABLE, { kind: 'keys', keys: [["a'", '0']] }, reader.nextWatermark())
     expect([one.rows, one.lastKey]).toEqual([1, ["a'", '0']])
   }
   await session.query(`BEGIN; ${watermarkSql(NASTY)}; COMMIT`)
@@ -90,14 +96,16 @@ test('a chunk that fails names the table, and the session reads the next one', a
   const reader = new ChunkReader(session)
   const model = { ...TABLE.model, schema: 'public', table: 'item' }
   const broken: ChunkTable = { model: { ...model, table: 'gone' }, columns: ['id'], key: ['id'] }
-  await expect(reader.read(broken, { kind: 'after', key: null, limit: 5 })).rejects.toMatchObject({
+  await expect(
+    reader.read(broken, { kind: 'after', key: null, limit: 5 }, reader.nextWatermark()),
+  ).rejects.toMatchObject({
     code: 'SNAPSHOT.CHUNK_FAILED',
     message: expect.stringContaining('public.gone'),
   })
   const whole: ChunkTable = { model, columns: ['id'], key: ['id'] }
-  const chunk = await reader.read(whole, { kind: 'after', key: null, limit: 5 })
+  const chunk = await reader.read(whole, { kind: 'after', key: null, limit: 5 }, reader.nextWatermark())
   expect([chunk.rows, chunk.lastKey, chunk.isLast]).toEqual([2, ['2'], true])
-  const empty = await reader.read(whole, { kind: 'after', key: ['2'], limit: 5 })
+  const empty = await reader.read(whole, { kind: 'after', key: ['2'], limit: 5 }, reader.nextWatermark())
   expect([empty.rows, empty.lastKey, empty.isLast, empty.spans]).toEqual([0, null, true, []])
   expect(chunk.watermark).not.toBe(empty.watermark)
   await session.close()

@@ -10,7 +10,23 @@ import {
 import { copyFrame, copyText, protocolMessage } from '../../support/pgoutput.ts'
 
 /** Text of every byte that COPY treats specially, and others. */
-const special = fc.constantFrom('\\', '\t', '\n', '\r', '\b', '\f', '\v', 'N', 'n', 't', '.', 'x', '0', 'é', '🙂')
+const special = fc.constantFrom(
+  '\\',
+  '\t',
+  '\n',
+  '\r',
+  '\b',
+  '\f',
+  '\v',
+  'N',
+  'n',
+  't',
+  '.',
+  'x',
+  '0',
+  'é',
+  '🙂',
+)
 const field = fc.option(
   fc.oneof(
     fc.array(special, { maxLength: 12 }).map((parts) => parts.join('')),
@@ -66,5 +82,6 @@ test('undoing the backslashes of one field never writes past the length of the f
 test('NULL is a backslash and an N, and nothing else', () => {
   const isNull = (text: string): boolean => isCopyNull(Buffer.from(text), 0, Buffer.byteLength(text))
   expect(isNull('\\N')).toBe(true)
-  for (const text of ['', 'N', '\\', '\\\\N', '\\n', '\\NN', 'NN']) expect([text, isNull(text)]).toEqual([text, false])
+  for (const text of ['', 'N', '\\', '\\\\N', '\\n', '\\NN', 'NN'])
+    expect([text, isNull(text)]).toEqual([text, false])
 })
