@@ -15,6 +15,9 @@ export interface HandlerPolicy {
   readonly attempts: number
 }
 
+/** After so long the event loop gets its turn. */
+const MAX_TURN_MS = 20
+
 /** What the queue reports. */
 export interface HandlerHost {
   /** Everything up to this position has been handled. */
@@ -42,6 +45,7 @@ export class HandlerQueue {
   #handled: Lsn = ZERO_LSN
   #work: Promise<void> | null = null
   #isFailed = false
+  #lastYieldMs = 0
 
   constructor(
     decoder: EventDecoder,
@@ -62,7 +66,7 @@ export class HandlerQueue {
 
   /** Whether every transaction given so far has been handled. */
   get isIdle(): boolean {
-    return this.#work === null && !this.#isFailed
+    return this.#work === null && !this.#isFailed && !this.#stop.signal.aborted
   }
 
   /** The end of the last transaction that was handled whole. */
@@ -72,7 +76,7 @@ export class HandlerQueue {
 
   /** Adds a transaction, in commit order. */
   push(transaction: Transaction): void {
-    if (this.#isFailed) return
+    if (this.#isFailed || this.#stop.signal.aborted) return
     this.#queue.push(transaction)
     this.#bytes += transaction.bytes
     this.#work ??= this.#run()
@@ -98,12 +102,13 @@ export class HandlerQueue {
     await Promise.resolve()
     try {
       for (let next = this.#queue[0]; next !== undefined; next = this.#queue[0]) {
-        await this.#handle(next)
-        if (this.#stop.signal.aborted) return
+        const isWhole = await this.#handle(next)
+        if (!isWhole) return
         this.#queue.shift()
-        this.#bytes -= next.bytes
+        this.#bytes = Math.max(0, this.#bytes - next.bytes)
         this.#handled = next.endLsn
         this.#host.onHandled(next.endLsn)
+        if (this.#stop.signal.aborted) return
       }
       this.#work = null
     } catch (error) {
@@ -120,12 +125,20 @@ export class HandlerQueue {
     }
   }
 
-  async #handle(transaction: Transaction): Promise<void> {
+  /** Whether the transaction was handled to its end. */
+  async #handle(transaction: Transaction): Promise<boolean> {
     for (const change of this.#decoder.changes(transaction)) {
+      if (this.#stop.signal.aborted) return false
       const handler = this.#handlers.get(change.model)?.[change.op]
-      if (handler !== undefined) await this.#call(handler, change)
-      if (this.#stop.signal.aborted) return
+      if (handler === undefined) continue
+      await this.#call(handler, change)
+      // Handlers that do not wait for anything would keep timers and sockets waiting.
+      if (performance.now() - this.#lastYieldMs > MAX_TURN_MS) {
+        await new Promise((resolve) => setImmediate(resolve))
+        this.#lastYieldMs = performance.now()
+      }
     }
+    return true
   }
 
   async #call(handler: (change: AnyChange) => void | Promise<void>, change: AnyChange): Promise<void> {

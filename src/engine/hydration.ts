@@ -1,9 +1,9 @@
 import { sleep } from '../core/backoff.ts'
-import { isDbsyncError } from '../core/errors.ts'
+import { DbsyncError, isDbsyncError } from '../core/errors.ts'
 import { mergeChunk } from '../changes/merge-chunk.ts'
 import { RawSession } from '../postgres/raw-session.ts'
 import type { ConnectionOptions } from '../postgres/connect.ts'
-import type { ChunkRange, ChunkTable } from '../snapshot/chunk-query.ts'
+import type { ChunkRange } from '../snapshot/chunk-query.ts'
 import { ChunkReader, type Chunk } from '../snapshot/chunk-reader.ts'
 import { ChunkSize } from '../snapshot/chunk-size.ts'
 import type { Unsettled } from '../snapshot/unsettled.ts'
@@ -24,6 +24,7 @@ export interface HydrationHost {
   readonly unsettled: Unsettled
   /** Calls back once the stream has delivered the watermark. */
   expectWatermark(watermark: string, seen: () => void): void
+  forgetWatermark(watermark: string): void
   /** Whether a transaction is being applied in pieces; nothing may be merged meanwhile. */
   isMidTransaction(): boolean
   /** A chunk was merged: the views have changed. */
@@ -31,16 +32,22 @@ export interface HydrationHost {
   onProgress(progress: readonly TableProgress[]): void
 }
 
+/** Where a chunk's watermark is: the stream may deliver it before the chunk has come over its own session. */
+interface Delivery {
+  isDelivered: boolean
+}
+
 interface QueuedChunk {
   readonly chunk: Chunk
   readonly table: ReplicaTable
-  isDelivered: boolean
+  readonly delivery: Delivery
 }
 
 /** Chunks that are read and wait for their watermark. */
 const MAX_QUEUED = 4
 const MAX_QUEUED_BYTES = 32 * 1024 * 1024
 const RETRY_MS = 20
+const CLOSE_GRACE_MS = 5_000
 const MAX_KEYS_PER_CHUNK = 1_000
 
 /**
@@ -52,6 +59,7 @@ export class Hydration {
   readonly #replica: Replica
   readonly #host: HydrationHost
   readonly #connection: ConnectionOptions
+  readonly #ended = new AbortController()
   readonly #signal: AbortSignal
   readonly #size = new ChunkSize()
   #anchor: Snapshot | null
@@ -63,6 +71,7 @@ export class Hydration {
   readonly #keys = new Map<string, Map<string, readonly string[]>>()
   #keyWork: Promise<void> | null = null
   #isRunning = false
+  #reading: Promise<void> | null = null
   #failure: unknown = null
 
   /** `anchor`: what the slot's creation saw; chunks are read once new snapshots see all of it. */
@@ -77,7 +86,7 @@ export class Hydration {
     this.#host = options.host
     this.#connection = options.connection
     this.#anchor = options.anchor
-    this.#signal = options.signal
+    this.#signal = AbortSignal.any([options.signal, this.#ended.signal])
   }
 
   /**
@@ -89,19 +98,25 @@ export class Hydration {
   }
 
   /** Reads all tables; resolves when every one is covered. Throws: what reading throws and retrying does not mend. */
-  async run(): Promise<void> {
+  run(): Promise<void> {
+    this.#reading = this.#readAll()
+    return this.#reading
+  }
+
+  async #readAll(): Promise<void> {
     this.#isRunning = true
     for (const table of this.#replica.tables) await this.#readTable(table)
     // Rows that moved here from a key which was never read, with a part of them left out.
     while (this.#keys.size > 0) await this.#readKeys()
     this.#isRunning = false
+    await this.#closeReader()
   }
 
   /** Merges what is due. Called on the stream's turn: after a watermark, after a transaction that came in pieces. */
   drain(): void {
     while (!this.#host.isMidTransaction()) {
       const [head] = this.#queue
-      if (head === undefined || !head.isDelivered) break
+      if (head === undefined || !head.delivery.isDelivered) break
       this.#queue.shift()
       this.#merge(head)
     }
@@ -116,21 +131,43 @@ export class Hydration {
     const keys = this.#keys.get(table.model.model) ?? new Map<string, readonly string[]>()
     keys.set(JSON.stringify(key), key)
     this.#keys.set(table.model.model, keys)
-    if (this.#isRunning || this.#keyWork !== null) return
-    this.#keyWork = this.#readKeys()
+    if (!this.#isRunning) this.#startKeyWork()
+  }
+
+  #startKeyWork(): void {
+    this.#keyWork ??= this.#readKeys()
+      .then(() => this.#closeReader())
       .catch((error: unknown) => {
         this.#failure = error
         this.#replica.fail(error)
       })
       .finally(() => {
         this.#keyWork = null
+        // Asked for while the session was being closed.
+        if (this.#keys.size > 0 && !this.#signal.aborted) this.#startKeyWork()
       })
   }
 
+  /** Ends the reading for good: a chunk that is still under way is never merged. */
   async close(): Promise<void> {
+    this.#ended.abort(new DbsyncError('SYNC.CLOSED', 'The reading of the tables was given up.'))
     this.#queue = []
     this.#wake?.()
-    await this.#session?.close()
+    await this.#closeReader()
+    // A session that is just being opened is closed by the reading itself.
+    let timer: NodeJS.Timeout | undefined
+    const grace = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, CLOSE_GRACE_MS)
+    })
+    await Promise.race([Promise.all([this.#reading?.catch(() => {}), this.#keyWork]), grace])
+    clearTimeout(timer)
+  }
+
+  async #closeReader(): Promise<void> {
+    const session = this.#session
+    this.#session = null
+    this.#reader = null
+    await session?.close()
   }
 
   async #readTable(table: ReplicaTable): Promise<void> {
@@ -143,14 +180,14 @@ export class Hydration {
         range = this.#rewind.range
         this.#rewind = null
       }
-      const chunk: Chunk = await this.#readChunk(table, range)
+      const { chunk, delivery }: { chunk: Chunk; delivery: Delivery } = await this.#readChunk(table, range)
       // Read on top of a chunk that has to be read again.
       if (this.#rewind !== null) continue
       if (!this.#isAnchored(chunk)) {
         await sleep(RETRY_MS, this.#signal)
         continue
       }
-      this.#enqueue(chunk, table)
+      this.#enqueue({ chunk, table, delivery })
       if (chunk.isLast) {
         await this.#idle()
         if (this.#rewind === null) return
@@ -169,20 +206,17 @@ export class Hydration {
         const range: ChunkRange = { kind: 'keys', keys: all.slice(at, at + MAX_KEYS_PER_CHUNK) }
         do {
           this.#rewind = null
-          this.#enqueue(await this.#readChunk(table, range), table)
+          this.#enqueue({ ...(await this.#readChunk(table, range)), table })
           await this.#idle()
         } while (this.#rewind !== null)
       }
     }
   }
 
-  #enqueue(chunk: Chunk, table: ReplicaTable): void {
-    const queued: QueuedChunk = { chunk, table, isDelivered: false }
+  #enqueue(queued: QueuedChunk): void {
+    this.#signal.throwIfAborted()
     this.#queue.push(queued)
-    this.#host.expectWatermark(chunk.watermark, () => {
-      queued.isDelivered = true
-      this.drain()
-    })
+    if (queued.delivery.isDelivered) this.drain()
   }
 
   #merge({ chunk, table }: QueuedChunk): void {
@@ -206,16 +240,27 @@ export class Hydration {
     return true
   }
 
-  async #readChunk(table: ReplicaTable, range: ChunkRange): Promise<Chunk> {
-    const chunkTable: ChunkTable = table.chunkTable
+  async #readChunk(
+    table: ReplicaTable,
+    range: ChunkRange,
+  ): Promise<{ readonly chunk: Chunk; readonly delivery: Delivery }> {
     for (;;) {
       this.#signal.throwIfAborted()
+      const delivery: Delivery = { isDelivered: false }
+      let watermark: string | null = null
       try {
         const startMs = performance.now()
-        const chunk = await (await this.#openReader()).read(chunkTable, range)
+        const reader = await this.#openReader()
+        watermark = reader.nextWatermark()
+        this.#host.expectWatermark(watermark, () => {
+          delivery.isDelivered = true
+          this.drain()
+        })
+        const chunk = await reader.read(table.chunkTable, range, watermark)
         this.#size.note(chunk.rows, chunk.bytes, performance.now() - startMs)
-        return chunk
+        return { chunk, delivery }
       } catch (error) {
+        if (watermark !== null) this.#host.forgetWatermark(watermark)
         await this.#afterFailure(error)
       }
     }
@@ -235,7 +280,12 @@ export class Hydration {
 
   async #openReader(): Promise<ChunkReader> {
     if (this.#reader !== null) return this.#reader
-    this.#session = await RawSession.connect(this.#connection, 'snapshot', false)
+    const session = await RawSession.connect(this.#connection, 'snapshot', false)
+    if (this.#signal.aborted) {
+      await session.close()
+      this.#signal.throwIfAborted()
+    }
+    this.#session = session
     this.#reader = new ChunkReader(this.#session)
     return this.#reader
   }

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { sleep } from '../core/backoff.ts'
 import { DbsyncError } from '../core/errors.ts'
-import { ZERO_LSN, type Lsn } from '../core/lsn.ts'
+import { parseLsn, ZERO_LSN, type Lsn } from '../core/lsn.ts'
 import type { ControlSession } from '../postgres/control-session.ts'
 import { describeBlockers, readSlot } from '../postgres/slot-status.ts'
 import type { ReplicationSession } from '../replication/replication-session.ts'
@@ -31,8 +31,12 @@ export interface SlotHost {
   readonly isExpected: boolean
   /** Whether the publication was made anew since; a slot that is older may have skipped changes. */
   readonly isPublicationNew: boolean
+  /** How far this sync has confirmed the slot. */
+  readonly confirmed: Lsn
   readonly signal: AbortSignal
   onWait(reason: string): void
+  /** A temporary slot went with its session; what came since is in no stream. */
+  onGap(): void
   /** Continuity is gone; throws unless everything can be read anew. */
   onLost(code: LossCode, found: string): void
 }
@@ -42,12 +46,24 @@ export async function openSlot(host: SlotHost, session: ReplicationSession): Pro
   const { durable, name: wanted } = host.options.slot
   const name = wanted ?? `dbsync_${randomBytes(8).toString('hex')}`
   if (durable && (await reuseSlot(host, name))) return { name, isNew: false, start: ZERO_LSN, anchor: null }
+  if (!durable && host.isExpected) host.onGap()
+  const prompting = setInterval(() => promptCreation(host.control), PROMPT_MS)
   const created = await createSlot(session, name, !durable, async () => {
     host.signal.throwIfAborted()
     host.onWait(`transactions that were open when the slot was made: ${await describeBlockers(host.control)}`)
-  })
+  }).finally(() => clearInterval(prompting))
   const anchor = await readExportedSnapshot(host.control, created.snapshotName)
   return { name, isNew: true, start: created.consistentPoint, anchor }
+}
+
+const PROMPT_MS = 1_000
+
+/**
+ * Logs which transactions run. A slot becomes consistent when it reads such a record at the right moment, and an idle server
+ * writes one every 15 s only. Since version 16; where the role may not, creation takes its time.
+ */
+function promptCreation(control: ControlSession): void {
+  control.query('SELECT pg_log_standby_snapshot()::text').catch(() => {})
 }
 
 /** Whether the durable slot is there and good; waits while another session uses it. */
@@ -69,13 +85,24 @@ async function reuseSlot(host: SlotHost, name: string): Promise<boolean> {
         { details: { slot: name } },
       )
     }
-    if (slot.isInvalid || host.isPublicationNew) {
-      host.onLost(
-        slot.isInvalid ? 'SLOT.INVALIDATED' : 'PUBLICATION.MISSING',
-        slot.isInvalid
-          ? `Slot "${name}" was invalidated: the server discarded WAL that it still needed.`
-          : `Publication "${host.options.publication}" was made anew; slot "${name}" may have skipped changes.`,
-      )
+    // A slot made again under the name, or moved on by somebody else: what lies between is lost to us.
+    const isMoved = host.isExpected && parseLsn(slot.confirmedFlush ?? '0/0') > host.confirmed
+    if (slot.isInvalid || host.isPublicationNew || isMoved) {
+      if (slot.isInvalid)
+        host.onLost(
+          'SLOT.INVALIDATED',
+          `Slot "${name}" was invalidated: the server discarded WAL that it still needed.`,
+        )
+      else if (isMoved)
+        host.onLost(
+          'SLOT.MISSING',
+          `Slot "${name}" stands past what this sync has confirmed: somebody moved it or made it again.`,
+        )
+      else
+        host.onLost(
+          'PUBLICATION.MISSING',
+          `Publication "${host.options.publication}" was changed or made anew, or the server is not the one it was; slot "${name}" may have skipped changes.`,
+        )
       await host.control.query('SELECT pg_drop_replication_slot($1)::text', [name])
       return false
     }

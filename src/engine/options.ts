@@ -136,7 +136,18 @@ export function checkOptions(options: SyncOptions): CheckedOptions {
     slot: { name, durable, waitMs: options.slot?.waitMs ?? 10_000 },
     publication: options.publication ?? 'dbsync',
     handlerAttempts: options.handlerAttempts ?? 5,
-    onEvent: options.onEvent ?? (() => {}),
+    onEvent: quiet(options.onEvent),
+  }
+}
+
+/** What a listener throws is its own affair: it must not end the stream that it is told of. */
+function quiet(listener: ((event: SyncEvent) => void) | undefined): (event: SyncEvent) => void {
+  return (event) => {
+    try {
+      listener?.(event)
+    } catch {
+      // Documented: `onEvent` must not throw.
+    }
   }
 }
 

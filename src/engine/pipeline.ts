@@ -29,7 +29,6 @@ export interface PipelineHost {
 const LARGE_TRANSACTION_BYTES = 4 * 1024 * 1024
 const PROBE_BYTES = 16 * 1024 * 1024
 const PAUSE_BYTES = 32 * 1024 * 1024
-const MAX_EARLY_WATERMARKS = 64
 
 /**
  * The straight line: frames of the stream in, views that are exact at a position out. Synchronous: a chunk of the
@@ -51,10 +50,9 @@ export class Pipeline implements StreamReceiver, TransactionReceiver {
   #isTainted = false
   #isDirty = false
   #stepsEachCommit = false
-  #afterPartial: () => void = () => {}
+  #onPartialEnd: () => void = () => {}
   #waiters: { readonly target: Lsn; readonly resolve: () => void }[] = []
   readonly #expected = new Map<string, () => void>()
-  readonly #early = new Set<string>()
 
   constructor(host: PipelineHost, handlers: HandlerQueue | null) {
     this.#host = host
@@ -62,9 +60,19 @@ export class Pipeline implements StreamReceiver, TransactionReceiver {
     this.#assembler = new TransactionAssembler(this, LARGE_TRANSACTION_BYTES)
   }
 
+  /** The end of the last transaction that was delivered. */
+  get lastEnd(): Lsn {
+    return this.#lastEnd
+  }
+
   /** Everything before this position is in the replica. */
   get position(): Lsn {
     return this.#position
+  }
+
+  get streamedTimeUs(): bigint | null {
+    const timeUs = this.#assembler.commitTimeUs
+    return timeUs === 0n ? null : timeUs
   }
 
   /** Commit time of the last transaction applied, in microseconds since 2000-01-01 UTC; null before the first. */
@@ -92,7 +100,6 @@ export class Pipeline implements StreamReceiver, TransactionReceiver {
     if (this.#partial !== null) this.#isTainted = true
     this.#partial = null
     this.#assembler = new TransactionAssembler(this, LARGE_TRANSACTION_BYTES)
-    this.#early.clear()
   }
 
   /** A new slot, whose stream begins at `start`: nothing of the former one is left to be expected. */
@@ -102,11 +109,13 @@ export class Pipeline implements StreamReceiver, TransactionReceiver {
     this.unsettled.clear()
     this.#expected.clear()
     this.#lastEnd = start
-    this.#position = maxLsn(this.#position, start)
+    // After a failover the server may stand before where we were; its LSNs count from now on.
+    this.#position = start
   }
 
   /** From now on changes go to this replica. */
   feed(replica: Replica | null): void {
+    if (replica !== this.#replica) this.#isTainted = false
     this.#replica = replica
   }
 
@@ -115,15 +124,19 @@ export class Pipeline implements StreamReceiver, TransactionReceiver {
     this.#stepsEachCommit = enabled
   }
 
-  /** Called when a transaction that was applied in pieces has ended. */
+  /** Called when a transaction that was applied in pieces has ended, before its step. */
   onPartialEnd(listener: () => void): void {
-    this.#afterPartial = listener
+    this.#onPartialEnd = listener
   }
 
-  /** Calls back when the stream delivers this watermark, or now if it did already. */
+  /** Calls back when the stream delivers this watermark, which is still to be written. */
   expectWatermark(watermark: string, seen: () => void): void {
-    if (this.#early.delete(watermark)) seen()
-    else this.#expected.set(watermark, seen)
+    this.#expected.set(watermark, seen)
+  }
+
+  /** The watermark will not be written. */
+  forgetWatermark(watermark: string): void {
+    this.#expected.delete(watermark)
   }
 
   /** Resolves once everything before `target` is in the replica. */
@@ -220,8 +233,8 @@ export class Pipeline implements StreamReceiver, TransactionReceiver {
     this.#advance(transaction.endLsn)
     if (partial === null) return
     this.#partial = null
+    this.#onPartialEnd()
     this.#step()
-    this.#afterPartial()
   }
 
   #step(): void {
@@ -231,17 +244,8 @@ export class Pipeline implements StreamReceiver, TransactionReceiver {
 
   #seeWatermark(watermark: string): void {
     const seen = this.#expected.get(watermark)
-    if (seen !== undefined) {
-      this.#expected.delete(watermark)
-      seen()
-      return
-    }
-    // Delivered before the chunk itself came over its own connection; or somebody else's.
-    this.#early.add(watermark)
-    if (this.#early.size > MAX_EARLY_WATERMARKS) {
-      const [oldest] = this.#early
-      if (oldest !== undefined) this.#early.delete(oldest)
-    }
+    this.#expected.delete(watermark)
+    seen?.()
   }
 
   #advance(position: Lsn): void {

@@ -7,14 +7,15 @@ import type { ModelContract } from '../contract/schema-contract.ts'
 import { EventDecoder } from '../changes/event-decoder.ts'
 import { ControlSession } from '../postgres/control-session.ts'
 import { awaitWriters } from '../postgres/lock-barrier.ts'
-import { assertNoFindings, preflight, type Preflight, type TableNeed } from '../postgres/preflight.ts'
-import { ensurePublication } from '../postgres/publication.ts'
+import type { Preflight } from '../postgres/preflight.ts'
 import { ReplicationSession } from '../replication/replication-session.ts'
-import { watermarkSql } from '../snapshot/chunk-query.ts'
 import { readSnapshot } from '../snapshot/read-snapshot.ts'
 import type { Snapshot } from '../snapshot/visibility.ts'
 import { ViewCell } from '../stores/memory-view.ts'
-import { compileViews, type Replica as CompiledViews } from '../views/compile.ts'
+import { compileViews } from '../views/compile.ts'
+import { reachCurrentEnd } from './catch-up.ts'
+import { checkDatabase, readEstimates, tableNeeds } from './check-database.ts'
+import { Deferred } from './deferred.ts'
 import { HandlerQueue } from './handler-queue.ts'
 import { Hydration, type TableProgress } from './hydration.ts'
 import { openSlot, type LossCode, type OpenSlot } from './open-slot.ts'
@@ -25,26 +26,11 @@ import type { SyncState } from './sync-event.ts'
 import type { Sync, SyncStatus } from './sync.ts'
 
 const PROBE_MS = 500
-const NUDGE_MS = 100
-const MAX_NUDGE_MS = 2_000
 const RESUME_BYTES = 8 * 1024 * 1024
 const CLOSE_GRACE_MS = 5_000
 const POSTGRES_EPOCH_MS = 946_684_800_000
-
-/** A promise with its ends in reach; a rejection that nobody awaits is not an unhandled one. */
-class Deferred {
-  resolve: () => void = () => {}
-  reject: (error: unknown) => void = () => {}
-  readonly promise: Promise<void>
-
-  constructor() {
-    this.promise = new Promise((resolve, reject) => {
-      this.resolve = resolve
-      this.reject = reject
-    })
-    this.promise.catch(() => {})
-  }
-}
+/** Errors after which handlers have missed changes. */
+const LOSSES: ReadonlySet<string> = new Set(['SLOT.MISSING', 'SLOT.INVALIDATED', 'PUBLICATION.MISSING'])
 
 /** The one implementation of {@link Sync}: joins the floors, keeps the session alive, decides what a failure means. */
 export class SyncEngine implements Sync {
@@ -58,7 +44,6 @@ export class SyncEngine implements Sync {
   readonly #stop = new AbortController()
   #state: SyncState = 'created'
   #live = new Deferred()
-  readonly #stopped = new Deferred()
   #loop: Promise<void> | null = null
   #closing: Promise<void> | null = null
   #session: ReplicationSession | null = null
@@ -69,6 +54,12 @@ export class SyncEngine implements Sync {
   /** What is being read to take its place. */
   #building: Replica | null = null
   #publicationOid: number | null = null
+  /** Whether the slot may have skipped changes; until another slot is made. */
+  #isSlotDoubtful = false
+  /** The server's system identifier and timeline. */
+  #history: string | null = null
+  /** How far the slot was ever confirmed. */
+  #confirmed: Lsn = ZERO_LSN
   #xidReference: Xid8 = xid8(0n)
   #probeTimer: NodeJS.Timeout | null = null
   #isProbing = false
@@ -83,7 +74,11 @@ export class SyncEngine implements Sync {
     this.#pipeline = new Pipeline(
       {
         onStep: (replica) => this.#onStep(replica),
-        onConfirm: (position) => this.#session?.confirm(position),
+        onConfirm: (position) => {
+          if (this.#session === null) return
+          this.#confirmed = maxLsn(this.#confirmed, position)
+          this.#session.confirm(position)
+        },
         onProbeWanted: () => void this.#probe(),
         onPause: () => this.#session?.pause(),
       },
@@ -103,6 +98,7 @@ export class SyncEngine implements Sync {
     this.#cells = cells
     this.views = Object.freeze(views)
     this.#pipeline.onPartialEnd(() => {
+      // Where nobody listens the rows before it are simply forgotten.
       this.#applyDemand()
       this.#hydration?.drain()
     })
@@ -132,25 +128,21 @@ export class SyncEngine implements Sync {
   }
 
   async catchUp(): Promise<Lsn> {
-    await this.ready()
-    const target = parseLsn((await this.#ask('SELECT pg_current_wal_insert_lsn()::text')) ?? '0/0')
-    const reached = this.#pipeline.waitFor(target)
-    let isReached = false
-    const done = reached.then(() => {
-      isReached = true
-    })
-    this.#session?.sendStatus(true)
-    for (let waitMs = NUDGE_MS; !isReached; waitMs = Math.min(waitMs * 2, MAX_NUDGE_MS)) {
-      await Promise.race([done, this.#stopped.promise, sleep(waitMs)])
-      if (isReached) break
-      // An idle server may stand at a position that no record ends at; a commit of our own moves it on.
-      await this.#ask(`BEGIN; SET LOCAL synchronous_commit = local; ${watermarkSql('nudge')}; COMMIT`).catch(
-        () => {},
-      )
-      this.#session?.sendStatus(true)
+    try {
+      await this.ready()
+      await reachCurrentEnd({
+        control: this.#control,
+        pipeline: this.#pipeline,
+        prompt: () => this.#session?.sendStatus(true),
+        signal: this.#stop.signal,
+      })
+      await this.#live.promise
+      return this.#pipeline.position
+    } catch (error) {
+      // Whoever is told that the sync has stopped finds it so.
+      await this.#closing
+      throw error
     }
-    await this.#live.promise
-    return this.#pipeline.position
   }
 
   status(): SyncStatus {
@@ -201,15 +193,18 @@ export class SyncEngine implements Sync {
     this.#stop.abort(reason)
     if (this.#probeTimer !== null) clearInterval(this.#probeTimer)
     await this.#handlers?.close(CLOSE_GRACE_MS)
+    // Before the loop: it may be waiting for an answer that does not come.
+    await this.#control.close()
     await this.#hydration?.close()
     await this.#session?.close()
     if (failure === null) await this.#loop?.catch(() => {})
-    await this.#control.close()
-    for (const cell of this.#cells.values()) cell.end(failure)
+    for (const cell of this.#cells.values()) {
+      cell.goStale()
+      cell.end(failure)
+    }
     this.#live.reject(reason)
     this.#live = new Deferred()
     this.#live.reject(reason)
-    this.#stopped.reject(reason)
     this.#setState(failure === null ? 'closed' : 'failed')
   }
 
@@ -231,7 +226,10 @@ export class SyncEngine implements Sync {
       } catch (thrown) {
         error = asDbsyncError(thrown)
       }
+      if (error.code === 'PUBLICATION.MISSING') this.#isSlotDoubtful = true
       await this.#leaveSession()
+      // It may be as dead as the stream, and not know it yet.
+      this.#control.drop()
       if (this.#stop.signal.aborted) return
       if (!this.#mayRetry(error)) {
         await this.#fail(error)
@@ -251,7 +249,7 @@ export class SyncEngine implements Sync {
   #mayRetry(error: DbsyncError): boolean {
     // The first attempt answers the caller of start(): what is wrong is wrong in the configuration.
     if (!this.#hasStreamed) return false
-    if (error.code === 'SLOT.MISSING' || error.code === 'SLOT.INVALIDATED') return this.#handlers === null
+    if (LOSSES.has(error.code)) return this.#handlers === null
     // A server that comes back may for a while have no free walsender, or still be a standby.
     if (error.code === 'POSTGRES.LIMIT' || error.code === 'POSTGRES.STANDBY') return true
     return error.recovery !== 'fix' && error.code !== 'HANDLER.FAILED'
@@ -264,12 +262,11 @@ export class SyncEngine implements Sync {
       schema,
       Object.values(views).map((view) => view.ir),
     )
-    const needs = this.#needs(compiled)
-    const client = await this.#control.client()
-    const checked = await preflight(client, schema.contract, needs)
-    assertNoFindings(checked.findings)
-    const oid = await ensurePublication(client, publication, needs, checked.serverVersion)
-    const isPublicationNew = this.#publicationOid !== null && this.#publicationOid !== oid
+    const needs = tableNeeds(this.#options, compiled)
+    const { checked, oid, isExtended } = await checkDatabase(this.#control, this.#options, needs)
+    // Kept until a slot is made that is younger: the attempt may fail in between.
+    if (this.#publicationOid !== null && (this.#publicationOid !== oid || isExtended))
+      this.#isSlotDoubtful = true
     this.#publicationOid = oid
     for (const model of this.#options.handlers.keys()) {
       const table = checked.tables.get(model)
@@ -278,26 +275,45 @@ export class SyncEngine implements Sync {
     const session = await ReplicationSession.connect(connection)
     this.#session = session
     this.#stop.signal.throwIfAborted()
+    await this.#checkHistory(session)
     const slot = await openSlot(
       {
         control: this.#control,
         options: this.#options,
         // A slot that this sync has streamed from must not vanish unnoticed.
         isExpected: this.#hasStreamed,
-        isPublicationNew,
+        isPublicationNew: this.#isSlotDoubtful,
+        confirmed: this.#confirmed,
         signal: this.#stop.signal,
         onWait: (reason) => this.#waiting(reason),
         onLost: (code, found) => this.#onLost(code, found),
+        onGap: () => {
+          if (this.#handlers === null) return
+          this.#options.onEvent({
+            kind: 'warning',
+            code: 'SLOT.MISSING',
+            message:
+              'The temporary slot ended with its session. Handlers have missed the changes since; a durable slot keeps them.',
+          })
+        },
       },
       session,
     )
     this.#slotName = slot.name
+    if (slot.isNew) {
+      this.#isSlotDoubtful = false
+      this.#confirmed = ZERO_LSN
+    }
     this.#xidReference = (await this.#snapshot()).xmax
-    const isContinued =
-      !slot.isNew && this.#replica !== null && this.#building === null && !this.#pipeline.isTainted
+    const estimates = await readEstimates(this.#control, checked)
+    // First, since it is what notices that a transaction was torn.
     if (slot.isNew) this.#pipeline.beginStream(slot.start)
     else this.#pipeline.beginSession()
-    const estimates = await this.#estimates(checked)
+    const isContinued =
+      !slot.isNew &&
+      this.#replica?.isOver(checked.tables) === true &&
+      this.#building === null &&
+      !this.#pipeline.isTainted
     const replica = isContinued ? this.#replica : new Replica(compiled, checked.tables, estimates)
     if (!isContinued) this.#building = replica
     this.#pipeline.feed(replica)
@@ -316,7 +332,17 @@ export class SyncEngine implements Sync {
     return session.closed
   }
 
+  /** Another server, another timeline or a WAL that ends before where we were: what we know is not what the server knows. */
+  async #checkHistory(session: ReplicationSession): Promise<void> {
+    const [[system, timeline, end] = []] = await session.query('IDENTIFY_SYSTEM')
+    const history = `${system}:${timeline}`
+    const isBehind = parseLsn(end ?? '0/0') < this.#pipeline.lastEnd
+    if (this.#history !== null && (this.#history !== history || isBehind)) this.#isSlotDoubtful = true
+    this.#history = history
+  }
+
   async #hydrate(replica: Replica, checked: Preflight, slot: OpenSlot): Promise<void> {
+    await this.#hydration?.close()
     this.#setState('hydrating')
     const { signal } = this.#stop
     const hydration = new Hydration({
@@ -327,6 +353,7 @@ export class SyncEngine implements Sync {
       host: {
         unsettled: this.#pipeline.unsettled,
         expectWatermark: (watermark, seen) => this.#pipeline.expectWatermark(watermark, seen),
+        forgetWatermark: (watermark) => this.#pipeline.forgetWatermark(watermark),
         isMidTransaction: () => this.#pipeline.isMidTransaction,
         noteMerged: () => this.#pipeline.noteMerged(),
         onProgress: (tables: readonly TableProgress[]) =>
@@ -351,8 +378,10 @@ export class SyncEngine implements Sync {
     this.#building = null
     this.#replica = replica
     if (replica !== null) {
-      for (const [name, state] of replica.compiled.views) this.#cells.get(name)?.goLive(state)
+      const swaps = [...replica.compiled.views].map(([name, state]) => this.#cells.get(name)?.goLive(state))
       this.#applyDemand()
+      // All views first: whoever is told of one reads the others at the same position.
+      for (const tell of swaps) tell?.()
       this.#reportFailures(replica)
     }
     this.#setState('live')
@@ -386,35 +415,6 @@ export class SyncEngine implements Sync {
 
   #snapshot(): Promise<Snapshot> {
     return readSnapshot(this.#control)
-  }
-
-  async #ask(sql: string, values: readonly unknown[] = []): Promise<string | null> {
-    const [row] = await this.#control.query(sql, values)
-    return row?.[0] ?? null
-  }
-
-  async #estimates(checked: Preflight): Promise<ReadonlyMap<string, number>> {
-    const estimates = new Map<string, number>()
-    for (const [model, { oid }] of checked.tables) {
-      const rows = Number(
-        await this.#ask('SELECT reltuples::int8::text FROM pg_catalog.pg_class WHERE oid = $1', [oid]),
-      )
-      if (rows >= 0) estimates.set(model, rows)
-    }
-    return estimates
-  }
-
-  #needs(compiled: CompiledViews): readonly TableNeed[] {
-    const { schema, handlers } = this.#options
-    const fields = new Map<string, Set<string>>()
-    for (const [model, table] of compiled.tables) {
-      fields.set(model, new Set(table.columns.map(({ contract }) => contract.field)))
-    }
-    for (const model of handlers.keys()) {
-      const all = modelOf(schema, model).columns.map((column) => column.field)
-      fields.set(model, new Set([...(fields.get(model) ?? []), ...all]))
-    }
-    return [...fields].map(([model, names]) => ({ model: modelOf(schema, model), fields: [...names] }))
   }
 
   /** Lets go of delivered transactions as soon as a snapshot shows them; the slot is confirmed no further than that. */
@@ -453,7 +453,11 @@ export class SyncEngine implements Sync {
   #applyDemand(): void {
     let isWanted = false
     for (const [name, cell] of this.#cells) {
-      if (!this.#pipeline.isMidTransaction) this.#replica?.retain(name, cell.hasDemand)
+      if (!this.#pipeline.isMidTransaction) {
+        // While a replica is read anew, the former may hold half of a transaction behind what it shows.
+        if (this.#building === null) this.#replica?.retain(name, cell.hasDemand)
+        else this.#building.retain(name, false)
+      }
       isWanted ||= cell.hasDemand
     }
     this.#pipeline.stepEachCommit(isWanted)

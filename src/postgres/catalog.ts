@@ -28,6 +28,10 @@ export interface CatalogTable {
   readonly primaryKey: readonly string[]
   /** Columns of the replica identity's index: the primary key's for `default`. */
   readonly identity: readonly string[]
+  /** Column sets that no two rows share at any moment, not even inside a statement. */
+  readonly uniqueKeys: readonly (readonly string[])[]
+  /** Whether other tables inherit from it, whose changes carry their own names. */
+  readonly hasChildren: boolean
   readonly hasRowSecurity: boolean
   readonly canSelect: boolean
   readonly isOwner: boolean
@@ -48,13 +52,19 @@ const READ_TABLE = `
          pg_has_role(c.relowner, 'USAGE') AS is_owner,
          ARRAY(SELECT a.attname::text FROM pg_catalog.pg_index i, unnest(i.indkey) WITH ORDINALITY AS k(attnum, position)
                JOIN pg_catalog.pg_attribute a ON a.attnum = k.attnum
-               WHERE i.indrelid = c.oid AND i.indisprimary AND a.attrelid = c.oid AND k.position <= i.indnkeyatts
+               WHERE i.indrelid = c.oid AND i.indisprimary AND i.indimmediate AND a.attrelid = c.oid AND k.position <= i.indnkeyatts
                ORDER BY k.position) AS primary_key,
          ARRAY(SELECT a.attname::text FROM pg_catalog.pg_index i, unnest(i.indkey) WITH ORDINALITY AS k(attnum, position)
                JOIN pg_catalog.pg_attribute a ON a.attnum = k.attnum
                WHERE i.indrelid = c.oid AND a.attrelid = c.oid AND k.position <= i.indnkeyatts
-                 AND CASE c.relreplident WHEN 'd' THEN i.indisprimary WHEN 'i' THEN i.indisreplident ELSE false END
-               ORDER BY k.position) AS identity_columns
+                 AND CASE c.relreplident WHEN 'd' THEN i.indisprimary AND i.indimmediate WHEN 'i' THEN i.indisreplident ELSE false END
+               ORDER BY k.position) AS identity_columns,
+         coalesce((SELECT jsonb_agg((SELECT jsonb_agg(a.attname) FROM pg_catalog.pg_attribute a
+                                     WHERE a.attrelid = c.oid AND a.attnum = ANY (i.indkey[0:i.indnkeyatts - 1])))
+                   FROM pg_catalog.pg_index i
+                   WHERE i.indrelid = c.oid AND i.indisunique AND i.indimmediate AND i.indisvalid AND i.indpred IS NULL
+                     AND i.indexprs IS NULL), '[]') AS unique_keys,
+         c.relkind = 'r' AND EXISTS (SELECT FROM pg_catalog.pg_inherits h WHERE h.inhparent = c.oid) AS has_children
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
   WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'p', 'v', 'm', 'f')`
 
@@ -87,6 +97,8 @@ export async function readCatalogTable(
     is_owner: boolean
     primary_key: string[]
     identity_columns: string[]
+    unique_keys: string[][]
+    has_children: boolean
   }>(READ_TABLE, [model.schema, model.table])
   const [row] = rows
   if (row === undefined) return null
@@ -117,6 +129,8 @@ export async function readCatalogTable(
     })),
     primaryKey: row.primary_key,
     identity: row.identity_columns,
+    uniqueKeys: row.unique_keys,
+    hasChildren: row.has_children,
     hasRowSecurity: row.row_security,
     canSelect: row.can_select,
     isOwner: row.is_owner,

@@ -1,3 +1,4 @@
+import { Socket } from 'node:net'
 import pg from 'pg'
 import { DbsyncError } from '../core/errors.ts'
 import { serverError } from './server-error.ts'
@@ -11,6 +12,8 @@ export type ConnectionOptions = string | pg.ClientConfig
  */
 export const PINNED_SETTINGS: Readonly<Record<string, string>> = {
   client_encoding: 'UTF8',
+  // From version 18 on a WARNING on the stream is how a lost publication is told.
+  client_min_messages: 'warning',
   datestyle: 'ISO, YMD',
   intervalstyle: 'iso_8601',
   timezone: 'UTC',
@@ -35,10 +38,22 @@ export function clientConfig(options: ConnectionOptions, role: string): pg.Clien
  *
  * Throws: POSTGRES.CONNECTION_REFUSED, POSTGRES.AUTHENTICATION, POSTGRES.LIMIT and what {@link serverError} says.
  */
-export async function connectSql(options: ConnectionOptions, role: string): Promise<pg.Client> {
-  const client = new pg.Client(clientConfig(options, role))
+export async function connectSql(
+  options: ConnectionOptions,
+  role: string,
+  queryTimeoutMs?: number,
+): Promise<pg.Client> {
+  const client = new pg.Client({
+    ...clientConfig(options, role),
+    ...(queryTimeoutMs === undefined ? {} : { query_timeout: queryTimeoutMs }),
+  })
   await connectClient(client)
-  await client.query(PIN_SQL)
+  try {
+    await client.query(PIN_SQL)
+  } catch (error) {
+    await client.end().catch(() => {})
+    throw serverError(error, 'pin the settings of a session')
+  }
   return client
 }
 
@@ -86,4 +101,14 @@ function errorCode(error: unknown): string | undefined {
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
+}
+
+/** The socket under a client: node-pg keeps it there, and its types leave it out. */
+export function socketOf(client: pg.Client): Socket {
+  const connection: unknown = Reflect.get(client, 'connection')
+  if (typeof connection === 'object' && connection !== null && 'stream' in connection) {
+    const { stream } = connection
+    if (stream instanceof Socket) return stream
+  }
+  throw new DbsyncError('INTERNAL.INVARIANT', 'node-pg does not expose its socket; DBSync needs pg 8')
 }

@@ -1,7 +1,11 @@
-import type pg from 'pg'
-import { DbsyncError } from '../core/errors.ts'
-import { connectSql, type ConnectionOptions } from './connect.ts'
+import pg from 'pg'
+import { DbsyncError, isDbsyncError } from '../core/errors.ts'
+import { connectSql, socketOf, type ConnectionOptions } from './connect.ts'
 import { serverError } from './server-error.ts'
+
+/** No question of ours takes so long on a session that is alive. */
+const QUERY_TIMEOUT_MS = 10_000
+const CLOSE_MS = 2_000
 
 /** One ordinary SQL session for everything that is asked now and then; opened when needed, again after a loss. */
 export class ControlSession {
@@ -22,7 +26,7 @@ export class ControlSession {
     return this.#connecting
   }
 
-  /** Rows of the last statement as arrays; statements cast what they select to text. Throws: what `serverError` says. */
+  /** Rows of the last statement that has any, as arrays; statements cast what they select to text. Throws: what `serverError` says. */
   async query(
     sql: string,
     values: readonly unknown[] = [],
@@ -30,25 +34,51 @@ export class ControlSession {
     const client = await this.client()
     try {
       const result: unknown = await client.query({ text: sql, values: [...values], rowMode: 'array' })
-      // Several statements answer with a list of results; the last one's rows are meant.
-      const last: unknown = Array.isArray(result) ? result.at(-1) : result
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- rowMode makes it so
-      return (last as pg.QueryArrayResult<(string | null)[]>).rows
+      const results = (Array.isArray(result) ? result : [result]) as pg.QueryArrayResult<(string | null)[]>[]
+      return results.findLast(({ rows }) => rows.length > 0)?.rows ?? []
     } catch (error) {
+      // Not an answer of the server: the session is of no more use.
+      if (!(error instanceof pg.DatabaseError)) this.drop()
       throw serverError(error, 'answer a query of the control session')
     }
+  }
+
+  /**
+   * Runs several statements of one purpose on the client. Throws: what they throw as a code of ours, else what
+   * `serverError` says of the server's answer.
+   */
+  async use<Result>(doing: string, work: (client: pg.Client) => Promise<Result>): Promise<Result> {
+    const client = await this.client()
+    try {
+      return await work(client)
+    } catch (error) {
+      if (isDbsyncError(error) || error instanceof TypeError || error instanceof RangeError) throw error
+      if (!(error instanceof pg.DatabaseError)) this.drop()
+      throw serverError(error, doing)
+    }
+  }
+
+  /** Cuts the session without a goodbye; the next query opens another. For one that may be dead without having said so. */
+  drop(): void {
+    const client = this.#client
+    this.#client = null
+    if (client !== null) socketOf(client).destroy()
   }
 
   async close(): Promise<void> {
     this.#isClosed = true
     const client = this.#client ?? (await this.#connecting?.catch(() => null)) ?? null
     this.#client = null
-    await client?.end().catch(() => {})
+    if (client === null) return
+    const timer = setTimeout(() => socketOf(client).destroy(), CLOSE_MS)
+    await client.end().catch(() => {})
+    clearTimeout(timer)
   }
 
   async #connect(): Promise<pg.Client> {
     try {
-      const client = await connectSql(this.#options, 'control')
+      const client = await connectSql(this.#options, 'control', QUERY_TIMEOUT_MS)
       client.once('end', () => {
         if (this.#client === client) this.#client = null
       })

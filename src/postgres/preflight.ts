@@ -79,7 +79,9 @@ async function checkServer(client: pg.ClientBase, add: Add): Promise<number> {
     encoding: string
   }>(`SELECT current_setting('server_version_num')::int AS version, current_setting('wal_level') AS wal_level,
              pg_is_in_recovery() AS standby, current_setting('server_encoding') AS encoding, current_user::text AS role,
-             (SELECT rolreplication OR rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user) AS replication`)
+             -- Managed services grant the right by membership.
+             EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = current_user AND (rolreplication OR rolsuper)
+                        OR rolname = 'rds_replication' AND pg_has_role(oid, 'MEMBER')) AS replication`)
   const [server] = rows
   if (server === undefined) return 0
   if (server.version < 140_000) {
@@ -130,6 +132,14 @@ function checkTable(contract: SchemaContract, need: TableNeed, table: CatalogTab
       details,
     )
     return
+  }
+  if (table.hasChildren) {
+    add(
+      'VIEW.NOT_EXACT',
+      `Other tables inherit from ${name} (model ${model.model}); a query of it shows their rows, the stream names them apart. ` +
+        'Leave the model out of views and handlers, or use declarative partitioning.',
+      details,
+    )
   }
   for (const field of need.fields) checkColumn(contract, model, field, table, add)
   checkIdentity(model, table, add)
@@ -205,7 +215,17 @@ function checkIdentity(model: ModelContract, table: CatalogTable, add: Add): voi
   )
   const covered =
     table.replicaIdentity === 'full' || keyColumns.every((column) => table.identity.includes(column))
-  if (covered && keyColumns.length > 0) return
+  if (covered && keyColumns.length > 0) {
+    if (!table.uniqueKeys.some((unique) => unique.every((column) => keyColumns.includes(column)))) {
+      add(
+        'CHANGES.REPLICA_IDENTITY',
+        `${tableName(model)} has no unique index over (${keyColumns.join(', ')}) that is checked at once (not DEFERRABLE, not partial), ` +
+          'so two rows may share the key that DBSync knows them by. Add a primary key or unique constraint over those columns.',
+        { model: model.model, table: model.table },
+      )
+    }
+    return
+  }
   const name = tableName(model)
   const found =
     table.identity.length === 0

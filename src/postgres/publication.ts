@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import { DbsyncError } from '../core/errors.ts'
+import { DbsyncError, isDbsyncError } from '../core/errors.ts'
 import { quoteIdentifier } from '../core/quote.ts'
 import type { ModelContract } from '../contract/schema-contract.ts'
 import { tableName, type Finding, type TableNeed } from './preflight.ts'
@@ -26,13 +26,19 @@ export async function ensurePublication(
   name: string,
   needs: readonly TableNeed[],
   serverVersion: number,
-): Promise<number> {
+): Promise<{ readonly oid: number; readonly isExtended: boolean }> {
   const found = await readPublication(client, name)
   if (found === null) {
-    await createPublication(client, name, needs)
+    try {
+      await createPublication(client, name, needs)
+    } catch (error) {
+      // Another sync made it in the same moment: then it is there, and checked like any other.
+      if (!isTaken(error)) throw error
+      return ensurePublication(client, name, needs, serverVersion)
+    }
     const created = await readPublication(client, name)
     if (created === null) throw new DbsyncError('INTERNAL.INVARIANT', 'a publication vanished as it was made')
-    return created.oid
+    return { oid: created.oid, isExtended: false }
   }
   const problems: Finding[] = []
   checkOptions(name, found, problems)
@@ -46,8 +52,29 @@ export async function ensurePublication(
   if (problem !== undefined) {
     throw new DbsyncError(problem.code, problem.message, { details: problem.details })
   }
-  if (missing.length > 0) await addTables(client, name, found, missing)
-  return found.oid
+  if (missing.length === 0) return { oid: found.oid, isExtended: false }
+  try {
+    await addTables(client, name, found, missing)
+  } catch (error) {
+    if (!isTaken(error)) throw error
+    return ensurePublication(client, name, needs, serverVersion)
+  }
+  for (const model of missing) {
+    if ((await readMember(client, name, model, serverVersion)) !== null) continue
+    // It is partitioned, and the publication names its partitions instead.
+    throw new DbsyncError(
+      'PUBLICATION.INCOMPLETE',
+      `Publication "${name}" names the partitions of ${tableName(model)} instead of the table. Have its owner run: ` +
+        `ALTER PUBLICATION ${quoteIdentifier(name)} SET (publish_via_partition_root = true);`,
+      { details: { publication: name, table: model.table } },
+    )
+  }
+  return { oid: found.oid, isExtended: true }
+}
+
+/** duplicate_object, unique_violation, or two at once on one catalog row. */
+function isTaken(error: unknown): boolean {
+  return isDbsyncError(error) && ['42710', '23505', 'XX000'].includes(String(error.details['sqlState']))
 }
 
 /** The oid of a publication, or null: a changed one means that the publication was made anew. */

@@ -12,10 +12,11 @@ const MAX_WAITING = 256
  */
 export class ChangeFeed<Row> implements AsyncIterableIterator<ViewBatch<Row>> {
   #waiting: ViewBatch<Row>[] = []
-  #pull: {
+  /** Calls of `next` that wait, in order: a reader may ask again before it has its answer. */
+  #pulls: {
     resolve: (result: IteratorResult<ViewBatch<Row>>) => void
     reject: (error: unknown) => void
-  } | null = null
+  }[] = []
   #isEnded = false
   #error: unknown = null
   readonly #onEnd: () => void
@@ -32,9 +33,8 @@ export class ChangeFeed<Row> implements AsyncIterableIterator<ViewBatch<Row>> {
   /** Adds a batch; the reader that waits gets it at once. */
   push(batch: ViewBatch<Row>): void {
     if (this.#isEnded) return
-    const pull = this.#pull
-    if (pull !== null) {
-      this.#pull = null
+    const pull = this.#pulls.shift()
+    if (pull !== undefined) {
       pull.resolve({ done: false, value: batch })
       return
     }
@@ -46,14 +46,15 @@ export class ChangeFeed<Row> implements AsyncIterableIterator<ViewBatch<Row>> {
   end(error: DbsyncError | Error | null): void {
     if (this.#isEnded) return
     this.#isEnded = true
-    this.#error = error
     this.#signal?.removeEventListener('abort', this.#onAbort)
     this.#onEnd()
-    const pull = this.#pull
-    this.#pull = null
-    if (pull === null) return
-    if (error === null) pull.resolve({ done: true, value: undefined })
-    else pull.reject(error)
+    const [first, ...others] = this.#pulls
+    this.#pulls = []
+    // Whoever asked first is told of the failure, and nobody twice.
+    if (error === null) first?.resolve({ done: true, value: undefined })
+    else if (first === undefined) this.#error = error
+    else first.reject(toError(error))
+    for (const pull of others) pull.resolve({ done: true, value: undefined })
   }
 
   next(): Promise<IteratorResult<ViewBatch<Row>>> {
@@ -67,7 +68,7 @@ export class ChangeFeed<Row> implements AsyncIterableIterator<ViewBatch<Row>> {
         : Promise.reject(toError(error))
     }
     return new Promise((resolve, reject) => {
-      this.#pull = { resolve, reject }
+      this.#pulls.push({ resolve, reject })
     })
   }
 
@@ -82,17 +83,17 @@ export class ChangeFeed<Row> implements AsyncIterableIterator<ViewBatch<Row>> {
   }
 }
 
-/** The net change of several batches: one entry a key, from the first `before` to the last `after`. */
+/** The net change of several batches: one entry a key, from the first `before` to the last `after`; of a bag its net rows. */
 export function foldBatches<Row>(batches: readonly ViewBatch<Row>[]): ViewBatch<Row> {
   const last = batches.at(-1)
   if (last === undefined) throw new RangeError('no batches to fold')
   const net = new Map<string, ViewChange<Row>>()
-  const bag: ViewChange<Row>[] = []
+  const bag = new Map<string, { change: ViewChange<Row>; count: number }>()
   for (const { changes } of batches) {
     for (const change of changes) {
       // Without a key a row that changed in place is the one row of its view; others come and go in a bag.
       if (change.key === null && (change.before === null || change.after === null)) {
-        bag.push(change)
+        addToBag(bag, change)
         continue
       }
       const id = identityOf(change.key)
@@ -101,7 +102,23 @@ export function foldBatches<Row>(batches: readonly ViewBatch<Row>[]): ViewBatch<
     }
   }
   const folded = [...net.values()].filter((change) => identityOf(change.before) !== identityOf(change.after))
-  return Object.freeze({ lsn: last.lsn, changes: [...folded, ...bag] })
+  for (const { change, count } of bag.values()) {
+    for (let copy = 0; copy < count; copy += 1) folded.push(change)
+  }
+  return Object.freeze({ lsn: last.lsn, changes: folded })
+}
+
+/** Counts a row that came or went; one that does the other takes it back. */
+function addToBag<Row>(
+  bag: Map<string, { change: ViewChange<Row>; count: number }>,
+  change: ViewChange<Row>,
+): void {
+  const id = identityOf(change.before ?? change.after)
+  const held = bag.get(id)
+  if (held === undefined) bag.set(id, { change, count: 1 })
+  else if ((held.change.before === null) === (change.before === null)) held.count += 1
+  else if (held.count === 1) bag.delete(id)
+  else held.count -= 1
 }
 
 function toError(error: unknown): Error {

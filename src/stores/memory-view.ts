@@ -67,6 +67,7 @@ export class ViewCell implements MemoryView<AnyRow, unknown> {
   #state: ViewState | null = null
   #readiness: ViewReadiness = 'hydrating'
   #lsn: Lsn
+  #ending: { readonly error: DbsyncError | null } | null = null
   readonly #position: () => Lsn
   readonly #listeners = new Set<(batch: ViewBatch<AnyRow>) => void>()
   readonly #feeds = new Set<ChangeFeed<AnyRow>>()
@@ -95,7 +96,7 @@ export class ViewCell implements MemoryView<AnyRow, unknown> {
   }
 
   get readiness(): ViewReadiness {
-    return this.#readiness === 'live' && this.#state?.failure != null ? 'failed' : this.#readiness
+    return this.#state?.failure != null ? 'failed' : this.#readiness
   }
 
   get lsn(): Lsn {
@@ -137,18 +138,35 @@ export class ViewCell implements MemoryView<AnyRow, unknown> {
     const feed = new ChangeFeed<AnyRow>(options.signal, () => {
       if (this.#feeds.delete(feed)) this.#onDemand()
     })
+    if (this.#ending !== null) {
+      feed.end(this.#ending.error)
+      return feed
+    }
     this.#feeds.add(feed)
     this.#onDemand()
     return feed
   }
 
-  /** The view is exact from now on; a former state's readers are told what is different. */
-  goLive(state: ViewState): void {
+  /**
+   * The view is exact from now on. Returns what tells a former state's readers what is different; call it when all
+   * views of the sync are live. A state with a row that cannot be shown fails; after one that had failed nothing can
+   * be told, and its readers have had the failure.
+   */
+  goLive(state: ViewState): () => void {
     const former = this.#state
     this.#state = state
     this.#readiness = 'live'
-    if (former === null || former === state || !this.hasDemand) return
-    this.publish(differences(former, state, this.#key))
+    this.#ending = null
+    if (former === null || former === state || !this.hasDemand || state.failure !== null) return () => {}
+    const rows = shownRows(former)
+    if (rows === null) return () => {}
+    let changes: readonly AnyViewChange[] = []
+    try {
+      changes = differences(rows, state, this.#key)
+    } catch (error) {
+      state.fail(error)
+    }
+    return () => this.publish(changes)
   }
 
   /** The tables are being read anew; the rows stay readable as they are. */
@@ -174,6 +192,7 @@ export class ViewCell implements MemoryView<AnyRow, unknown> {
 
   /** Ends every feed, with an error if the sync failed. */
   end(error: DbsyncError | null): void {
+    this.#ending = { error }
     for (const feed of this.#feeds) feed.end(error)
   }
 
@@ -191,9 +210,18 @@ export class ViewCell implements MemoryView<AnyRow, unknown> {
   }
 }
 
-/** What leads from one state of a view to another: by key where there is one, else row by row. */
+/** All rows of a state, or null if it has failed or holds a row that cannot be shown. */
+function shownRows(state: ViewState): readonly AnyRow[] | null {
+  try {
+    return [...state.rows()]
+  } catch {
+    return null
+  }
+}
+
+/** What leads from some rows of a view to another state of it: by key where there is one, else row by row. */
 function differences(
-  former: ViewState,
+  former: readonly AnyRow[],
   next: ViewState,
   key: readonly string[] | null,
 ): readonly AnyViewChange[] {
@@ -205,7 +233,7 @@ function differences(
     return key.length === 1 ? row[first] : Object.fromEntries(key.map((name) => [name, row[name]]))
   }
   const idOf = (row: AnyRow): string => identityOf(key === null ? row : key.map((name) => row[name]))
-  for (const row of former.rows()) {
+  for (const row of former) {
     const rows = left.get(idOf(row))
     if (rows === undefined) left.set(idOf(row), [row])
     else rows.push(row)

@@ -168,6 +168,9 @@ test('a table without a usable replica identity is never published: the applicat
   await expectUntouched(db)
   await db.query('UPDATE visit SET visit_rating = 2')
   await db.query('ALTER TABLE visit REPLICA IDENTITY FULL')
+  // Two rows could share the key, and no old row could tell which of them is meant.
+  await expectRefusal(db.url, 'CHANGES.REPLICA_IDENTITY', /no unique index over \(user_id, restaurant_id\)/)
+  await db.query('CREATE UNIQUE INDEX ON visit (user_id, restaurant_id)')
   const { sync } = exampleSync(db.url)
   await sync.start()
   await db.query('UPDATE visit SET visit_rating = 5')

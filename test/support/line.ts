@@ -118,6 +118,7 @@ export class TestLine implements AsyncDisposable {
         // Nothing to replay: the chunk row wins, as in the textbook.
         unsettled: without === 'fold' ? new Unsettled() : pipeline.unsettled,
         expectWatermark: (watermark, seen) => pipeline.expectWatermark(watermark, seen),
+        forgetWatermark: (watermark) => pipeline.forgetWatermark(watermark),
         isMidTransaction: () => pipeline.isMidTransaction,
         noteMerged: () => pipeline.noteMerged(),
         onProgress() {},
