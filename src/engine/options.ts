@@ -38,7 +38,7 @@ export interface SyncOptions<Views extends ViewSet = ViewSet, Handlers = unknown
   readonly publication?: string
   /** How often a failing handler is called for one change before the sync stops. Default: 5. */
   readonly handlerAttempts?: number
-  /** Told of everything worth knowing while the sync runs; the library itself writes to no console. */
+  /** Told of everything worth knowing while the sync runs; the library itself writes to no console. What it throws is ignored. */
   readonly onEvent?: (event: SyncEvent) => void
 }
 

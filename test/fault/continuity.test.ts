@@ -4,7 +4,7 @@ import { schema } from '../../generated/dbsync/index.ts'
 import { testDatabase } from '../support/database.ts'
 import { exampleSync, exampleViews, expectExact } from '../support/views.ts'
 import { seedExample } from '../support/workload.ts'
-import { cutStream, sleep, until, within } from './help.ts'
+import { cutStream, sleep, until, within } from '../support/faults.ts'
 
 test('handlers that missed changes of a dropped publication are not silent', async () => {
   await using db = await testDatabase()

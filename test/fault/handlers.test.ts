@@ -8,7 +8,7 @@ import { HandlerQueue } from '../../src/engine/handler-queue.ts'
 import { testDatabase } from '../support/database.ts'
 import { exampleSync, exampleViews } from '../support/views.ts'
 import { seedExample } from '../support/workload.ts'
-import { cutStream, sleep, until, within } from './help.ts'
+import { cutStream, sleep, until, within } from '../support/faults.ts'
 
 test('closing while a handler waits for its next attempt confirms nothing that was not handled', async () => {
   await using db = await testDatabase()

@@ -16,7 +16,7 @@ import { compareView, formatDifference } from '../support/compare-view.ts'
 import { testDatabase } from '../support/database.ts'
 import { exampleSync, expectExact } from '../support/views.ts'
 import { seedExample } from '../support/workload.ts'
-import { cutStream, sleep, until } from './help.ts'
+import { cutStream, sleep, until } from '../support/faults.ts'
 
 const descriptions = defineView('descriptions', (q) =>
   q.from({ r: Restaurant }).select(({ r }) => ({ id: r.id, name: r.name, description: r.description })),
@@ -203,7 +203,7 @@ test('subscribing while a half-applied large transaction waits for the rebuild d
   await using db = await testDatabase()
   const client = await db.connect()
   await seedExample(client, { users: 3000, restaurants: 100, visits: 200_000 })
-  const { proxy } = await import('./help.ts')
+  const { proxy } = await import('../support/faults.ts')
   const link = await proxy(db.url)
   const { sync, events } = exampleSync(link.url)
   try {
@@ -247,7 +247,7 @@ for (const [title, view] of [
     await using db = await testDatabase()
     const client = await db.connect()
     await seedExample(client, { users: 3000, restaurants: 100, visits: 200_000 })
-    const { proxy } = await import('./help.ts')
+    const { proxy } = await import('../support/faults.ts')
     const link = await proxy(db.url)
     const seen: string[] = []
     let hydrated = 0

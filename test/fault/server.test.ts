@@ -11,7 +11,7 @@ import { testDatabase } from '../support/database.ts'
 import { startEmbedded } from '../support/server.ts'
 import { exampleSync, exampleViews } from '../support/views.ts'
 import { seedExample } from '../support/workload.ts'
-import { proxy, sleep, until, within } from './help.ts'
+import { proxy, sleep, until, within } from '../support/faults.ts'
 
 test('a fast shutdown under load is not held up', async () => {
   const server = await startEmbedded()

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { testDatabase } from '../support/database.ts'
 import { exampleSync, expectExact } from '../support/views.ts'
 import { seedExample } from '../support/workload.ts'
-import { cutStream, sessions, sleep, until, within } from './help.ts'
+import { cutStream, sessions, sleep, until, within } from '../support/faults.ts'
 
 test('a reconnect of a temporary slot leaves no snapshot session', async () => {
   await using db = await testDatabase()

@@ -4,7 +4,7 @@ import { schema, User, Visit } from '../../generated/dbsync/index.ts'
 import { testDatabase } from '../support/database.ts'
 import { exampleSync } from '../support/views.ts'
 import { seedExample } from '../support/workload.ts'
-import { cutStream, sleep, until, within } from './help.ts'
+import { cutStream, sleep, until, within } from '../support/faults.ts'
 
 const wide = defineView('wide', (q) =>
   q

@@ -3,10 +3,9 @@ import { expect, test } from 'vitest'
 import { createSync, type AnyChange, type Sync } from 'prisma-dbsync'
 import { schema } from '../../generated/dbsync/index.ts'
 import { testDatabase } from '../support/database.ts'
+import { sleep, until } from '../support/faults.ts'
 import { exampleViews } from '../support/views.ts'
 import { randomSource, randomTransaction, seedExample } from '../support/workload.ts'
-
-const sleep = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms))
 
 /** A sync that notes each change of every model; `act` runs inside the handlers. */
 function recorder(
@@ -31,14 +30,6 @@ function recorder(
     onEvent: (event) => events.push(event.kind === 'state' ? event.state : event.kind),
   })
   return { sync, changes, events }
-}
-
-async function until(condition: () => boolean, timeoutMs = 20_000): Promise<void> {
-  const deadline = Date.now() + timeoutMs
-  while (!condition()) {
-    if (Date.now() > deadline) throw new Error('it did not come')
-    await sleep(10)
-  }
 }
 
 test('handlers get typed changes in commit order', async () => {

@@ -1,26 +1,10 @@
 import pg from 'pg'
 import { expect, test } from 'vitest'
 import { testDatabase, type TestDatabase } from '../support/database.ts'
+import { cutStream, sleep, until } from '../support/faults.ts'
 import { startEmbedded } from '../support/server.ts'
 import { exampleSync, expectExact } from '../support/views.ts'
 import { seedExample, startWriters } from '../support/workload.ts'
-
-const sleep = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms))
-
-async function cutStream(db: TestDatabase): Promise<void> {
-  const cut = await db.query(
-    `SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE database = '${db.name}' AND active`,
-  )
-  expect(cut).toHaveLength(1)
-}
-
-async function until(condition: () => boolean, timeoutMs = 20_000): Promise<void> {
-  const deadline = Date.now() + timeoutMs
-  while (!condition()) {
-    if (Date.now() > deadline) throw new Error('it did not come')
-    await sleep(10)
-  }
-}
 
 test('after the stream is cut the old rows stay readable, and the tables are read anew', async () => {
   await using db = await testDatabase()

@@ -1,7 +1,9 @@
 import { createServer, connect, type Socket } from 'node:net'
-import type { TestDatabase } from '../support/database.ts'
+import type { TestDatabase } from './database.ts'
 
+/** Waits. */
 export const sleep = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms))
+/** Waits until a condition holds; throws if it does not in time. */
 export async function until(condition: () => boolean | Promise<boolean>, timeoutMs = 15_000): Promise<void> {
   const deadline = Date.now() + timeoutMs
   while (!(await condition())) {
@@ -9,6 +11,7 @@ export async function until(condition: () => boolean | Promise<boolean>, timeout
     await sleep(10)
   }
 }
+/** Ends every walsender of the database's slots. */
 export async function cutStream(db: TestDatabase): Promise<void> {
   await db.query(
     `SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE database = '${db.name}' AND active`,
@@ -24,6 +27,7 @@ export async function within(ms: number, work: Promise<unknown>): Promise<string
     sleep(ms).then(() => 'timeout'),
   ])
 }
+/** How many sessions of a sync there are, by their role. */
 export async function sessions(db: TestDatabase, role: string): Promise<number> {
   const [row] = await db.query<{ n: number }>(
     `SELECT count(*)::int AS n FROM pg_stat_activity WHERE datname = '${db.name}' AND application_name = 'dbsync ${role}'`,
