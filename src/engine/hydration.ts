@@ -25,6 +25,8 @@ export interface HydrationHost {
   /** Calls back once the stream has delivered the watermark. */
   expectWatermark(watermark: string, seen: () => void): void
   forgetWatermark(watermark: string): void
+  /** What a statement that runs now would see. */
+  readSnapshot(): Promise<Snapshot>
   /** Whether a transaction is being applied in pieces; nothing may be merged meanwhile. */
   isMidTransaction(): boolean
   /** A chunk was merged: the views have changed. */
@@ -62,7 +64,7 @@ export class Hydration {
   readonly #ended = new AbortController()
   readonly #signal: AbortSignal
   readonly #size = new ChunkSize()
-  #anchor: Snapshot | null
+  readonly #anchor: Snapshot | null
   #session: RawSession | null = null
   #reader: ChunkReader | null = null
   #queue: QueuedChunk[] = []
@@ -105,6 +107,7 @@ export class Hydration {
 
   async #readAll(): Promise<void> {
     this.#isRunning = true
+    await this.#awaitAnchor()
     for (const table of this.#replica.tables) await this.#readTable(table)
     // Rows that moved here from a key which was never read, with a part of them left out.
     while (this.#keys.size > 0) await this.#readKeys()
@@ -179,14 +182,12 @@ export class Hydration {
       if (this.#rewind !== null) {
         range = this.#rewind.range
         this.#rewind = null
+        // Until the transaction that was too large to be kept is visible.
+        await sleep(RETRY_MS, this.#signal)
       }
       const { chunk, delivery }: { chunk: Chunk; delivery: Delivery } = await this.#readChunk(table, range)
       // Read on top of a chunk that has to be read again.
       if (this.#rewind !== null) continue
-      if (!this.#isAnchored(chunk)) {
-        await sleep(RETRY_MS, this.#signal)
-        continue
-      }
       this.#enqueue({ chunk, table, delivery })
       if (chunk.isLast) {
         await this.#idle()
@@ -232,12 +233,11 @@ export class Hydration {
     this.#report()
   }
 
-  #isAnchored(chunk: Chunk): boolean {
-    if (this.#anchor === null) return true
-    if (!seesAllOf(chunk.snapshot, this.#anchor)) return false
-    // Later snapshots see no less.
-    this.#anchor = null
-    return true
+  /** Waits until new snapshots see all that the slot's creation saw; from then on every chunk does. */
+  async #awaitAnchor(): Promise<void> {
+    const anchor = this.#anchor
+    if (anchor === null) return
+    while (!seesAllOf(await this.#host.readSnapshot(), anchor)) await sleep(RETRY_MS, this.#signal)
   }
 
   async #readChunk(

@@ -220,7 +220,7 @@ export class SyncEngine implements Sync {
     for (;;) {
       let error: DbsyncError
       try {
-        const reason = await this.#stream(() => backoff.reset())
+        const reason = await this.#stream(() => backoff.noteSuccess())
         if (reason === null) return
         error = reason
       } catch (thrown) {
@@ -354,6 +354,7 @@ export class SyncEngine implements Sync {
         unsettled: this.#pipeline.unsettled,
         expectWatermark: (watermark, seen) => this.#pipeline.expectWatermark(watermark, seen),
         forgetWatermark: (watermark) => this.#pipeline.forgetWatermark(watermark),
+        readSnapshot: () => this.#snapshot(),
         isMidTransaction: () => this.#pipeline.isMidTransaction,
         noteMerged: () => this.#pipeline.noteMerged(),
         onProgress: (tables: readonly TableProgress[]) =>

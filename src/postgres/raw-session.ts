@@ -209,6 +209,7 @@ export class RawSession {
   async close(graceMs = 2_000): Promise<void> {
     if (!this.#dead && !this.#closing) {
       this.#closing = true
+      this.#isPaused = false
       this.#socket.resume()
       this.#socket.end(Buffer.from([0x58, 0, 0, 0, 4]))
     }

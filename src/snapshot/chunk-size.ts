@@ -1,5 +1,6 @@
-const FIRST_ROWS = 5_000
-const MIN_ROWS = 500
+/** Few, since nothing is known yet of the rows' width: documents of 100 kB make 100 MB of these. */
+const FIRST_ROWS = 1_000
+const MIN_ROWS = 50
 const MAX_ROWS = 50_000
 const TARGET_MS = 150
 const TARGET_BYTES = 8 * 1024 * 1024

@@ -10,7 +10,7 @@ import { preflight } from '../../src/postgres/preflight.ts'
 import { ensurePublication } from '../../src/postgres/publication.ts'
 import { ReplicationSession } from '../../src/replication/replication-session.ts'
 import { createSlot } from '../../src/replication/slot.ts'
-import { readExportedSnapshot } from '../../src/snapshot/read-snapshot.ts'
+import { readExportedSnapshot, readSnapshot } from '../../src/snapshot/read-snapshot.ts'
 import { compileViews } from '../../src/views/compile.ts'
 import { compareView, formatDifference } from '../support/compare-view.ts'
 import { testDatabase } from '../support/database.ts'
@@ -82,6 +82,7 @@ for (const [name, moves] of [
           })
         },
         forgetWatermark: (watermark) => pipeline.forgetWatermark(watermark),
+        readSnapshot: () => readSnapshot(control),
         isMidTransaction: () => pipeline.isMidTransaction,
         noteMerged: () => pipeline.noteMerged(),
         onProgress() {},

@@ -119,6 +119,7 @@ export class TestLine implements AsyncDisposable {
         unsettled: without === 'fold' ? new Unsettled() : pipeline.unsettled,
         expectWatermark: (watermark, seen) => pipeline.expectWatermark(watermark, seen),
         forgetWatermark: (watermark) => pipeline.forgetWatermark(watermark),
+        readSnapshot: () => readSnapshot(this.control),
         isMidTransaction: () => pipeline.isMidTransaction,
         noteMerged: () => pipeline.noteMerged(),
         onProgress() {},

@@ -1,21 +1,31 @@
 import fc from 'fast-check'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { Backoff, sleep } from '../../../src/core/backoff.ts'
 import { DbsyncError, ERROR_CODES, invariant, isDbsyncError } from '../../../src/core/errors.ts'
 
-test('waits lie under a doubling ceiling, never under half the first, and begin anew after a success', () => {
+test('waits lie under a doubling ceiling, never under half the first, and begin anew after a success that lasts', () => {
+  vi.useFakeTimers({ toFake: ['performance'] })
+  onTestFinished(() => {
+    vi.useRealTimers()
+  })
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 500 }), fc.integer({ min: 500, max: 20_000 }), (base, max) => {
       const backoff = new Backoff(base, max)
       for (let round = 0; round < 2; round += 1) {
         for (let attempt = 0; attempt < 12; attempt += 1) {
-          expect(backoff.attempts).toBe(attempt)
           const wait = backoff.nextMs()
+          expect(backoff.attempts).toBe(attempt + 1)
           expect(wait).toBeGreaterThanOrEqual(base / 2)
           expect(wait).toBeLessThanOrEqual(Math.min(max, base * 2 ** attempt))
         }
-        backoff.reset()
+        backoff.noteSuccess()
+        vi.advanceTimersByTime(5_001)
       }
+      // What dies as soon as it lives counts on.
+      backoff.noteSuccess()
+      vi.advanceTimersByTime(4_999)
+      backoff.nextMs()
+      expect(backoff.attempts).toBe(13)
     }),
   )
 })

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { ChunkSize } from '../../../src/snapshot/chunk-size.ts'
 
-const MIN = 500
+const MIN = 50
 const MAX = 50_000
 const MIB = 1024 * 1024
 
@@ -37,9 +37,13 @@ test('fast narrow chunks grow to the largest, slow or wide ones shrink to what 1
   size.note(50_000, MIB, 3_000)
   expect(size.rows).toBe(2_500)
   size.note(2_500, 40 * MIB, 1)
-  expect(size.rows).toBe(MIN)
+  expect(size.rows).toBe(500)
   size.note(1_000, MIB, 200)
   expect(size.rows).toBe(750)
+  size.halve()
+  expect(size.rows).toBe(375)
+  size.note(375, 375 * MIB, 1)
+  expect(size.rows).toBe(MIN)
   size.halve()
   expect(size.rows).toBe(MIN)
 })
