@@ -101,3 +101,9 @@ export function isDbsyncError(error: unknown, code?: ErrorCode): error is Dbsync
 export function invariant(condition: unknown, message: string): asserts condition {
   if (!condition) throw new DbsyncError('INTERNAL.INVARIANT', `bug in DBSync: ${message}`)
 }
+
+/** An error of ours as it is; anything else is a bug and becomes INTERNAL.INVARIANT with it as the cause. */
+export function toDbsyncError(error: unknown): DbsyncError {
+  if (isDbsyncError(error)) return error
+  return new DbsyncError('INTERNAL.INVARIANT', `bug in DBSync: ${String(error)}`, { cause: error })
+}

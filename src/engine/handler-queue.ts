@@ -1,5 +1,5 @@
 import { Backoff, sleep } from '../core/backoff.ts'
-import { DbsyncError } from '../core/errors.ts'
+import { DbsyncError, toDbsyncError } from '../core/errors.ts'
 import { ZERO_LSN, type Lsn } from '../core/lsn.ts'
 import type { AnyChange } from '../changes/change.ts'
 import type { EventDecoder } from '../changes/event-decoder.ts'
@@ -117,11 +117,7 @@ export class HandlerQueue {
       this.#isFailed = true
       this.#queue = []
       this.#bytes = 0
-      this.#host.onFailed(
-        error instanceof DbsyncError
-          ? error
-          : new DbsyncError('INTERNAL.INVARIANT', 'the handler queue threw', { cause: error }),
-      )
+      this.#host.onFailed(toDbsyncError(error))
     }
   }
 

@@ -9,7 +9,7 @@ import {
   type TransactionBegin,
   type TransactionReceiver,
 } from '../wal/transaction-assembler.ts'
-import type { RelationMap, Span, Transaction } from '../wal/transaction.ts'
+import type { Span, Transaction } from '../wal/transaction.ts'
 import type { HandlerQueue } from './handler-queue.ts'
 import type { Replica } from './replica.ts'
 
@@ -46,7 +46,7 @@ export class Pipeline implements StreamReceiver, TransactionReceiver {
   #position: Lsn = ZERO_LSN
   #lastCommitTimeUs: bigint | null = null
   #changes = 0
-  #partial: { readonly commitLsn: Lsn; relations: RelationMap } | null = null
+  #isMidTransaction = false
   #isTainted = false
   #isDirty = false
   #stepsEachCommit = false
@@ -87,7 +87,7 @@ export class Pipeline implements StreamReceiver, TransactionReceiver {
 
   /** Whether a transaction is being applied in pieces. */
   get isMidTransaction(): boolean {
-    return this.#partial !== null
+    return this.#isMidTransaction
   }
 
   /** Whether a transaction was applied in part and its session is gone: the replica is good for nothing. */
@@ -97,8 +97,8 @@ export class Pipeline implements StreamReceiver, TransactionReceiver {
 
   /** A new session on the same slot: half a transaction is forgotten, what was applied will be skipped. */
   beginSession(): void {
-    if (this.#partial !== null) this.#isTainted = true
-    this.#partial = null
+    if (this.#isMidTransaction) this.#isTainted = true
+    this.#isMidTransaction = false
     this.#assembler = new TransactionAssembler(this, LARGE_TRANSACTION_BYTES)
   }
 
@@ -151,7 +151,7 @@ export class Pipeline implements StreamReceiver, TransactionReceiver {
   noteMerged(): void {
     this.#isDirty = true
     queueMicrotask(() => {
-      if (this.#isDirty && this.#partial === null) this.#step()
+      if (this.#isDirty && !this.#isMidTransaction) this.#step()
     })
   }
 
@@ -181,10 +181,10 @@ export class Pipeline implements StreamReceiver, TransactionReceiver {
     }
     // Handlers get a transaction whole; so its bytes are kept until they have had it.
     if (this.#handlers !== null || this.#replica === null) return
-    if (this.#partial === null) {
+    if (!this.#isMidTransaction) {
       if (this.#isDirty) this.#step()
       for (const name of this.#replica.compiled.views.keys()) this.#replica.retain(name, true)
-      this.#partial = { commitLsn: begin.commitLsn, relations: begin.relations }
+      this.#isMidTransaction = true
     }
     this.#changes += this.#replica.applier.apply(take(), begin.relations)
   }
@@ -196,7 +196,7 @@ export class Pipeline implements StreamReceiver, TransactionReceiver {
   }
 
   onChunkEnd(): void {
-    if (this.#partial !== null) return
+    if (this.#isMidTransaction) return
     if (this.#isDirty) this.#step()
     this.#resolveWaiters()
     this.#confirm()
@@ -217,22 +217,21 @@ export class Pipeline implements StreamReceiver, TransactionReceiver {
   }
 
   #apply(transaction: Transaction): void {
-    const partial = this.#partial
     const replica = this.#replica
     if (replica !== null) {
       const applied = replica.applier.apply(transaction.spans, transaction.relations)
       this.#changes += applied
-      if (applied > 0 || partial !== null) {
+      if (applied > 0 || this.#isMidTransaction) {
         this.#isDirty = true
-        this.unsettled.add(partial === null ? transaction : { ...transaction, spans: [], bytes: 0 })
+        this.unsettled.add(this.#isMidTransaction ? { ...transaction, spans: [], bytes: 0 } : transaction)
       }
     }
     if (transaction.spans.length > 0) this.#handlers?.push(transaction)
     this.#lastEnd = transaction.endLsn
     this.#lastCommitTimeUs = transaction.commitTimeUs
     this.#advance(transaction.endLsn)
-    if (partial === null) return
-    this.#partial = null
+    if (!this.#isMidTransaction) return
+    this.#isMidTransaction = false
     this.#onPartialEnd()
     this.#step()
   }
@@ -250,7 +249,7 @@ export class Pipeline implements StreamReceiver, TransactionReceiver {
 
   #advance(position: Lsn): void {
     this.#position = maxLsn(this.#position, position)
-    if (this.#waiters.length > 0 && this.#partial === null) this.#resolveWaiters()
+    if (this.#waiters.length > 0 && !this.#isMidTransaction) this.#resolveWaiters()
   }
 
   #resolveWaiters(): void {

@@ -1,5 +1,5 @@
 import { Backoff, sleep } from '../core/backoff.ts'
-import { DbsyncError, isDbsyncError } from '../core/errors.ts'
+import { DbsyncError, toDbsyncError } from '../core/errors.ts'
 import { maxLsn, parseLsn, ZERO_LSN, type Lsn } from '../core/lsn.ts'
 import { xid8, type Xid8 } from '../core/xid.ts'
 import { modelOf } from '../contract/lookup.ts'
@@ -224,7 +224,7 @@ export class SyncEngine implements Sync {
         if (reason === null) return
         error = reason
       } catch (thrown) {
-        error = asDbsyncError(thrown)
+        error = toDbsyncError(thrown)
       }
       if (error.code === 'PUBLICATION.MISSING') this.#isSlotDoubtful = true
       await this.#leaveSession()
@@ -327,7 +327,7 @@ export class SyncEngine implements Sync {
         this.#goLive(replica)
         onLive()
       },
-      (error: unknown) => session.destroy(asDbsyncError(error)),
+      (error: unknown) => session.destroy(toDbsyncError(error)),
     )
     return session.closed
   }
@@ -364,7 +364,7 @@ export class SyncEngine implements Sync {
     this.#hydration = hydration
     replica.onUnknownRow(
       (table, key, hasMoved) => hydration.requestRow(table, key, hasMoved),
-      (error) => this.#session?.destroy(asDbsyncError(error)),
+      (error) => this.#session?.destroy(toDbsyncError(error)),
     )
     if (!slot.isNew && replica.tables.length > 0) {
       const oids = [...checked.tables.values()].map((table) => table.oid)
@@ -492,9 +492,4 @@ export class SyncEngine implements Sync {
     this.#state = state
     this.#options.onEvent({ kind: 'state', state })
   }
-}
-
-function asDbsyncError(error: unknown): DbsyncError {
-  if (isDbsyncError(error)) return error
-  return new DbsyncError('INTERNAL.INVARIANT', `bug in DBSync: ${String(error)}`, { cause: error })
 }

@@ -11,7 +11,6 @@ interface CatalogPublication {
   readonly isOwner: boolean
   readonly publishesAll: boolean
   readonly allTables: boolean
-  readonly viaRoot: boolean
 }
 
 /**
@@ -77,21 +76,15 @@ function isTaken(error: unknown): boolean {
   return isDbsyncError(error) && ['42710', '23505', 'XX000'].includes(String(error.details['sqlState']))
 }
 
-/** The oid of a publication, or null: a changed one means that the publication was made anew. */
-export async function readPublicationOid(client: pg.ClientBase, name: string): Promise<number | null> {
-  return (await readPublication(client, name))?.oid ?? null
-}
-
 async function readPublication(client: pg.ClientBase, name: string): Promise<CatalogPublication | null> {
   const { rows } = await client.query<{
     oid: string
     is_owner: boolean
     publishes_all: boolean
     all_tables: boolean
-    via_root: boolean
   }>(
     `SELECT oid::int8::text AS oid, pg_has_role(pubowner, 'USAGE') AS is_owner, puballtables AS all_tables,
-            pubviaroot AS via_root, pubinsert AND pubupdate AND pubdelete AND pubtruncate AS publishes_all
+            pubinsert AND pubupdate AND pubdelete AND pubtruncate AS publishes_all
      FROM pg_catalog.pg_publication WHERE pubname = $1`,
     [name],
   )
@@ -102,7 +95,6 @@ async function readPublication(client: pg.ClientBase, name: string): Promise<Cat
     isOwner: row.is_owner,
     publishesAll: row.publishes_all,
     allTables: row.all_tables,
-    viaRoot: row.via_root,
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import pg from 'pg'
-import { DbsyncError } from '../core/errors.ts'
+import { DbsyncError, toDbsyncError } from '../core/errors.ts'
 import { clientConfig, connectClient, PIN_SQL, socketOf, type ConnectionOptions } from './connect.ts'
 import { serverError, type ServerErrorFields } from './server-error.ts'
 
@@ -24,7 +24,6 @@ const TAG = {
   commandComplete: 0x43, // C
   dataRow: 0x44, // D
   error: 0x45, // E
-  copyOut: 0x48, // H
   notice: 0x4e, // N
   ready: 0x5a, // Z
   copyBoth: 0x57, // W
@@ -47,8 +46,8 @@ interface PendingQuery {
  * A session of the simple query protocol that hands over CopyData bytes without an object per message.
  *
  * node-pg connects and authenticates (TLS, SCRAM, passwords from functions); then this session takes
- * the socket and scans the chunks as they arrive. Handing each CopyData message through an
- * event costs about 3 us (measured, see bench/README.md), which is most of what a stream may cost in all.
+ * the socket and scans the chunks as they arrive. Handing each CopyData message through an event and an object
+ * costs several times as much as reading it here (bench/README.md, `cpu`).
  * Source: PostgreSQL manual, "Frontend/Backend Protocol: Message Formats".
  */
 export class RawSession {
@@ -99,7 +98,7 @@ export class RawSession {
         this.#receive(chunk)
       } catch (error) {
         // Nobody is above this call: what escaped would end the process.
-        this.destroy(asDbsyncError(error))
+        this.destroy(toDbsyncError(error))
       }
       if (this.gathersChunks && chunk.length < FULL_CHUNK_BYTES) this.#gather()
     })
@@ -385,11 +384,6 @@ function readDataRow(buffer: Buffer, start: number, end: number): (string | null
 
 function malformedRow(): DbsyncError {
   return new DbsyncError('WAL.MALFORMED', 'A row of a result ends before its time; reconnecting.')
-}
-
-function asDbsyncError(error: unknown): DbsyncError {
-  if (error instanceof DbsyncError) return error
-  return new DbsyncError('INTERNAL.INVARIANT', `bug in DBSync: ${String(error)}`, { cause: error })
 }
 
 function readFields(buffer: Buffer, start: number, end: number): ServerErrorFields {

@@ -155,28 +155,14 @@ export class ReplicationSession {
 
   #read(receiver: StreamReceiver, buffer: Buffer, frame: number, start: number, end: number): void {
     const tag = buffer[start]
-    try {
-      if (tag === 0x77) {
-        receiver.onFrame(buffer, frame, end)
-      } else if (tag === 0x6b) {
-        const walEnd = lsn(buffer.readBigUInt64BE(start + 1))
-        this.#received = maxLsn(this.#received, walEnd)
-        receiver.onKeepalive(walEnd)
-        if (buffer[start + 17] === 1) this.#reply(walEnd)
-      }
-    } catch (error) {
-      // Below the stream nothing throws but codes; anything else is a bug and ends the session just as surely.
-      this.#raw.destroy(
-        error instanceof DbsyncError
-          ? error
-          : new DbsyncError('INTERNAL.INVARIANT', `bug in DBSync: ${String(error)}`, { cause: error }),
-      )
+    if (tag === 0x77) {
+      receiver.onFrame(buffer, frame, end)
+    } else if (tag === 0x6b) {
+      const walEnd = lsn(buffer.readBigUInt64BE(start + 1))
+      this.#received = maxLsn(this.#received, walEnd)
+      receiver.onKeepalive(walEnd)
+      if (buffer[start + 17] === 1) this.#reply(walEnd)
     }
-  }
-
-  /** Notes how far the stream has come; called with each transaction's end. */
-  noteReceived(position: Lsn): void {
-    this.#received = maxLsn(this.#received, position)
   }
 
   #reply(walEnd: Lsn): void {

@@ -43,7 +43,8 @@ export interface MemoryView<Row, Key> {
   /**
    * The row of a key, or undefined. A frozen object, the same one until the row changes.
    *
-   * Throws: SYNC.NOT_READY before the view is live, the view's failure once it has failed, VIEW.UNSUPPORTED for a view without a key.
+   * Throws: SYNC.NOT_READY before the view is live, the view's failure once it has failed, VIEW.INVALID_DEFINITION for a view
+   *   without a key.
    */
   get(key: Key): Row | undefined
   /** All rows, in no particular order. Throws: as `get`. */
