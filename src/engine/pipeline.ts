@@ -183,7 +183,7 @@ export class Pipeline implements StreamReceiver, TransactionReceiver {
     if (this.#handlers !== null || this.#replica === null) return
     if (!this.#isMidTransaction) {
       if (this.#isDirty) this.#step()
-      for (const name of this.#replica.compiled.views.keys()) this.#replica.retain(name, true)
+      this.#replica.retainAll(true)
       this.#isMidTransaction = true
     }
     this.#changes += this.#replica.applier.apply(take(), begin.relations)

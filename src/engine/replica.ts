@@ -142,6 +142,11 @@ export class Replica {
     this.compiled.views.get(view)?.retain(enabled)
   }
 
+  /** As {@link retain}, for every view. */
+  retainAll(enabled: boolean): void {
+    for (const state of this.compiled.views.values()) state.retain(enabled)
+  }
+
   /** The first view failure, if a view has failed. */
   failures(): readonly { readonly view: string; readonly failure: DbsyncError }[] {
     const failures: { view: string; failure: DbsyncError }[] = []

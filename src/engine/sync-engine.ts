@@ -1,36 +1,35 @@
 import { Backoff, sleep } from '../core/backoff.ts'
 import { DbsyncError, toDbsyncError } from '../core/errors.ts'
-import { maxLsn, parseLsn, ZERO_LSN, type Lsn } from '../core/lsn.ts'
+import { maxLsn, ZERO_LSN, type Lsn } from '../core/lsn.ts'
 import { xid8, type Xid8 } from '../core/xid.ts'
-import { modelOf } from '../contract/lookup.ts'
 import type { ModelContract } from '../contract/schema-contract.ts'
 import { EventDecoder } from '../changes/event-decoder.ts'
 import { ControlSession } from '../postgres/control-session.ts'
 import { awaitWriters } from '../postgres/lock-barrier.ts'
-import type { Preflight } from '../postgres/preflight.ts'
-import { ReplicationSession } from '../replication/replication-session.ts'
+import type { ReplicationSession } from '../replication/replication-session.ts'
 import { readSnapshot } from '../snapshot/read-snapshot.ts'
 import type { Snapshot } from '../snapshot/visibility.ts'
-import { ViewCell } from '../stores/memory-view.ts'
+import type { ViewCell } from '../stores/memory-view.ts'
 import { compileViews } from '../views/compile.ts'
 import { reachCurrentEnd } from './catch-up.ts'
-import { checkDatabase, readEstimates, tableNeeds } from './check-database.ts'
+import { Continuity } from './continuity.ts'
 import { Deferred } from './deferred.ts'
 import { HandlerQueue } from './handler-queue.ts'
 import { Hydration, type TableProgress } from './hydration.ts'
-import { openSlot, type LossCode, type OpenSlot } from './open-slot.ts'
+import type { LossCode } from './open-slot.ts'
+import { openStream, type OpenedStream } from './open-stream.ts'
 import type { CheckedOptions } from './options.ts'
 import { Pipeline } from './pipeline.ts'
+import { Prober } from './prober.ts'
+import { mayRetry } from './recovery.ts'
 import { Replica } from './replica.ts'
 import type { SyncState } from './sync-event.ts'
 import type { Sync, SyncStatus } from './sync.ts'
+import { ViewCells } from './view-cells.ts'
 
-const PROBE_MS = 500
 const RESUME_BYTES = 8 * 1024 * 1024
 const CLOSE_GRACE_MS = 5_000
 const POSTGRES_EPOCH_MS = 946_684_800_000
-/** Errors after which handlers have missed changes. */
-const LOSSES: ReadonlySet<string> = new Set(['SLOT.MISSING', 'SLOT.INVALIDATED', 'PUBLICATION.MISSING'])
 
 /** The one implementation of {@link Sync}: joins the floors, keeps the session alive, decides what a failure means. */
 export class SyncEngine implements Sync {
@@ -40,7 +39,9 @@ export class SyncEngine implements Sync {
   readonly #pipeline: Pipeline
   readonly #handlers: HandlerQueue | null
   readonly #handledModels = new Map<number, ModelContract>()
-  readonly #cells: ReadonlyMap<string, ViewCell>
+  readonly #cells: ViewCells
+  readonly #continuity = new Continuity()
+  readonly #prober: Prober
   readonly #stop = new AbortController()
   #state: SyncState = 'created'
   #live = new Deferred()
@@ -53,19 +54,8 @@ export class SyncEngine implements Sync {
   #replica: Replica | null = null
   /** What is being read to take its place. */
   #building: Replica | null = null
-  #publicationOid: number | null = null
-  /** Whether the slot may have skipped changes; until another slot is made. */
-  #isSlotDoubtful = false
-  /** The server's system identifier and timeline. */
-  #history: string | null = null
-  /** How far the slot was ever confirmed. */
-  #confirmed: Lsn = ZERO_LSN
   #xidReference: Xid8 = xid8(0n)
-  #probeTimer: NodeJS.Timeout | null = null
-  #isProbing = false
   #reconnects = 0
-  #hasStreamed = false
-  readonly #failedViews = new Set<string>()
 
   constructor(options: CheckedOptions) {
     this.#options = options
@@ -76,27 +66,24 @@ export class SyncEngine implements Sync {
         onStep: (replica) => this.#onStep(replica),
         onConfirm: (position) => {
           if (this.#session === null) return
-          this.#confirmed = maxLsn(this.#confirmed, position)
+          this.#continuity.noteConfirmed(position)
           this.#session.confirm(position)
         },
-        onProbeWanted: () => void this.#probe(),
+        onProbeWanted: () => void this.#prober.probe(),
         onPause: () => this.#session?.pause(),
       },
       this.#handlers,
     )
-    const cells = new Map<string, ViewCell>()
-    const views: Record<string, ViewCell> = {}
-    for (const [property, view] of Object.entries(options.views)) {
-      const cell: ViewCell = new ViewCell(view.name, view.ir.key, {
-        position: () => this.#pipeline.position,
-        onDemand: () => this.#applyDemand(),
-        onListenerError: (error) => options.onEvent({ kind: 'listener-error', view: view.name, error }),
-      })
-      cells.set(view.name, cell)
-      views[property] = cell
-    }
-    this.#cells = cells
-    this.views = Object.freeze(views)
+    this.#cells = new ViewCells(options, {
+      position: () => this.#pipeline.position,
+      onDemand: () => this.#applyDemand(),
+    })
+    this.views = this.#cells.views
+    this.#prober = new Prober({
+      isNeeded: () => this.#pipeline.unsettled.size > 0 && this.#hydration?.isActive !== true,
+      readSnapshot: () => this.#snapshot(),
+      settle: (snapshot) => this.#pipeline.settle(snapshot),
+    })
     this.#pipeline.onPartialEnd(() => {
       // Where nobody listens the rows before it are simply forgotten.
       this.#applyDemand()
@@ -167,12 +154,7 @@ export class SyncEngine implements Sync {
       publication: this.#options.publication,
       changes: this.#pipeline.changes,
       tables: (this.#building ?? this.#replica)?.tables.map((table) => table.progress) ?? [],
-      views: [...this.#cells.values()].map((cell) => ({
-        name: cell.name,
-        readiness: cell.readiness,
-        rows: cell.readiness === 'live' || cell.readiness === 'stale' ? cell.size : null,
-        lsn: cell.lsn,
-      })),
+      views: this.#cells.status(),
       unsettled: this.#pipeline.unsettled.size,
       reconnects: this.#reconnects,
     }
@@ -191,17 +173,14 @@ export class SyncEngine implements Sync {
     if (failure === null) this.#setState('closing')
     const reason = failure ?? new DbsyncError('SYNC.CLOSED', 'The sync is closed.')
     this.#stop.abort(reason)
-    if (this.#probeTimer !== null) clearInterval(this.#probeTimer)
+    this.#prober.stop()
     await this.#handlers?.close(CLOSE_GRACE_MS)
     // Before the loop: it may be waiting for an answer that does not come.
     await this.#control.close()
     await this.#hydration?.close()
     await this.#session?.close()
     if (failure === null) await this.#loop?.catch(() => {})
-    for (const cell of this.#cells.values()) {
-      cell.goStale()
-      cell.end(failure)
-    }
+    this.#cells.end(failure)
     this.#live.reject(reason)
     this.#live = new Deferred()
     this.#live.reject(reason)
@@ -226,17 +205,18 @@ export class SyncEngine implements Sync {
       } catch (thrown) {
         error = toDbsyncError(thrown)
       }
-      if (error.code === 'PUBLICATION.MISSING') this.#isSlotDoubtful = true
+      if (error.code === 'PUBLICATION.MISSING') this.#continuity.doubt()
       await this.#leaveSession()
       // It may be as dead as the stream, and not know it yet.
       this.#control.drop()
       if (this.#stop.signal.aborted) return
-      if (!this.#mayRetry(error)) {
+      const { hasStreamed } = this.#continuity
+      if (!mayRetry(error, { hasStreamed, hasConsumers: this.#handlers !== null })) {
         await this.#fail(error)
         return
       }
       if (this.#state === 'live') this.#live = new Deferred()
-      for (const cell of this.#cells.values()) cell.goStale()
+      this.#cells.goStale()
       this.#setState('reconnecting')
       this.#reconnects += 1
       const waitMs = backoff.nextMs()
@@ -246,66 +226,33 @@ export class SyncEngine implements Sync {
     }
   }
 
-  #mayRetry(error: DbsyncError): boolean {
-    // The first attempt answers the caller of start(): what is wrong is wrong in the configuration.
-    if (!this.#hasStreamed) return false
-    if (LOSSES.has(error.code)) return this.#handlers === null
-    // A server that comes back may for a while have no free walsender, or still be a standby.
-    if (error.code === 'POSTGRES.LIMIT' || error.code === 'POSTGRES.STANDBY') return true
-    return error.recovery !== 'fix' && error.code !== 'HANDLER.FAILED'
-  }
-
   /** One session from preflight to its end; null when the sync is closing. */
   async #stream(onLive: () => void): Promise<DbsyncError | null> {
-    const { schema, connection, publication, views } = this.#options
+    const { schema, publication, views } = this.#options
     const compiled = compileViews(
       schema,
       Object.values(views).map((view) => view.ir),
     )
-    const needs = tableNeeds(this.#options, compiled)
-    const { checked, oid, isExtended } = await checkDatabase(this.#control, this.#options, needs)
-    // Kept until a slot is made that is younger: the attempt may fail in between.
-    if (this.#publicationOid !== null && (this.#publicationOid !== oid || isExtended))
-      this.#isSlotDoubtful = true
-    this.#publicationOid = oid
-    for (const model of this.#options.handlers.keys()) {
-      const table = checked.tables.get(model)
-      if (table !== undefined) this.#handledModels.set(table.oid, modelOf(schema, model))
-    }
-    const session = await ReplicationSession.connect(connection)
-    this.#session = session
-    this.#stop.signal.throwIfAborted()
-    await this.#checkHistory(session)
-    const slot = await openSlot(
+    const opened = await openStream(
       {
         control: this.#control,
         options: this.#options,
-        // A slot that this sync has streamed from must not vanish unnoticed.
-        isExpected: this.#hasStreamed,
-        isPublicationNew: this.#isSlotDoubtful,
-        confirmed: this.#confirmed,
+        continuity: this.#continuity,
         signal: this.#stop.signal,
-        onWait: (reason) => this.#waiting(reason),
-        onLost: (code, found) => this.#onLost(code, found),
-        onGap: () => {
-          if (this.#handlers === null) return
-          this.#options.onEvent({
-            kind: 'warning',
-            code: 'SLOT.MISSING',
-            message:
-              'The temporary slot ended with its session. Handlers have missed the changes since; a durable slot keeps them.',
-          })
+        lastEnd: this.#pipeline.lastEnd,
+        onSession: (opening) => {
+          this.#session = opening
         },
+        onWait: (reason) => this.#waiting(reason),
+        onGap: () => this.#onGap(),
+        onLost: (code, found) => this.#onLost(code, found),
       },
-      session,
+      compiled,
     )
+    const { session, slot, checked, estimates } = opened
+    for (const [oid, model] of opened.consumed) this.#handledModels.set(oid, model)
     this.#slotName = slot.name
-    if (slot.isNew) {
-      this.#isSlotDoubtful = false
-      this.#confirmed = ZERO_LSN
-    }
     this.#xidReference = (await this.#snapshot()).xmax
-    const estimates = await readEstimates(this.#control, checked)
     // First, since it is what notices that a transaction was torn.
     if (slot.isNew) this.#pipeline.beginStream(slot.start)
     else this.#pipeline.beginSession()
@@ -318,9 +265,9 @@ export class SyncEngine implements Sync {
     if (!isContinued) this.#building = replica
     this.#pipeline.feed(replica)
     await session.start(slot.name, publication, this.#pipeline)
-    this.#hasStreamed = true
-    this.#probeTimer ??= setInterval(() => void this.#probe(), PROBE_MS)
-    const live = isContinued || replica === null ? Promise.resolve() : this.#hydrate(replica, checked, slot)
+    this.#continuity.noteStreaming()
+    this.#prober.start()
+    const live = isContinued || replica === null ? Promise.resolve() : this.#hydrate(replica, opened)
     live.then(
       () => {
         if (this.#session !== session || this.#stop.signal.aborted) return
@@ -332,16 +279,7 @@ export class SyncEngine implements Sync {
     return session.closed
   }
 
-  /** Another server, another timeline or a WAL that ends before where we were: what we know is not what the server knows. */
-  async #checkHistory(session: ReplicationSession): Promise<void> {
-    const [[system, timeline, end] = []] = await session.query('IDENTIFY_SYSTEM')
-    const history = `${system}:${timeline}`
-    const isBehind = parseLsn(end ?? '0/0') < this.#pipeline.lastEnd
-    if (this.#history !== null && (this.#history !== history || isBehind)) this.#isSlotDoubtful = true
-    this.#history = history
-  }
-
-  async #hydrate(replica: Replica, checked: Preflight, slot: OpenSlot): Promise<void> {
+  async #hydrate(replica: Replica, { checked, slot }: OpenedStream): Promise<void> {
     await this.#hydration?.close()
     this.#setState('hydrating')
     const { signal } = this.#stop
@@ -378,13 +316,7 @@ export class SyncEngine implements Sync {
   #goLive(replica: Replica | null): void {
     this.#building = null
     this.#replica = replica
-    if (replica !== null) {
-      const swaps = [...replica.compiled.views].map(([name, state]) => this.#cells.get(name)?.goLive(state))
-      this.#applyDemand()
-      // All views first: whoever is told of one reads the others at the same position.
-      for (const tell of swaps) tell?.()
-      this.#reportFailures(replica)
-    }
+    if (replica !== null) this.#cells.goLive(replica, () => this.#applyDemand())
     this.#setState('live')
     this.#live.resolve()
   }
@@ -399,6 +331,16 @@ export class SyncEngine implements Sync {
     }
     this.#session = null
     await session?.close()
+  }
+
+  #onGap(): void {
+    if (this.#handlers === null) return
+    this.#options.onEvent({
+      kind: 'warning',
+      code: 'SLOT.MISSING',
+      message:
+        'The temporary slot ended with its session. Handlers have missed the changes since; a durable slot keeps them.',
+    })
   }
 
   /** Continuity is gone. Views are read anew; handlers would miss changes, so a sync with handlers stops. */
@@ -418,50 +360,19 @@ export class SyncEngine implements Sync {
     return readSnapshot(this.#control)
   }
 
-  /** Lets go of delivered transactions as soon as a snapshot shows them; the slot is confirmed no further than that. */
-  async #probe(): Promise<void> {
-    const isNeeded = (): boolean => this.#pipeline.unsettled.size > 0 && this.#hydration?.isActive !== true
-    if (this.#isProbing || this.#stop.signal.aborted || !isNeeded()) return
-    this.#isProbing = true
-    try {
-      const snapshot = await this.#snapshot()
-      // A reading that began meanwhile may have an older snapshot than this one.
-      if (isNeeded()) this.#pipeline.settle(snapshot)
-    } catch {
-      // The stream's own session reports a server that is gone.
-    } finally {
-      this.#isProbing = false
-    }
-  }
-
   #onStep(replica: Replica): void {
-    const changes = replica.flush()
-    if (replica !== this.#replica) return
-    for (const [view, list] of changes) this.#cells.get(view)?.publish(list)
-    this.#reportFailures(replica)
-  }
-
-  #reportFailures(replica: Replica): void {
-    for (const { view, failure } of replica.failures()) {
-      if (this.#failedViews.has(view)) continue
-      this.#failedViews.add(view)
-      this.#cells.get(view)?.end(failure)
-      this.#options.onEvent({ kind: 'view-failed', view, error: failure })
-    }
+    if (replica === this.#replica) this.#cells.publish(replica)
+    else replica.flush()
   }
 
   /** Views keep what changes only while somebody wants to be told. */
   #applyDemand(): void {
-    let isWanted = false
-    for (const [name, cell] of this.#cells) {
-      if (!this.#pipeline.isMidTransaction) {
-        // While a replica is read anew, the former may hold half of a transaction behind what it shows.
-        if (this.#building === null) this.#replica?.retain(name, cell.hasDemand)
-        else this.#building.retain(name, false)
-      }
-      isWanted ||= cell.hasDemand
+    if (!this.#pipeline.isMidTransaction) {
+      // While a replica is read anew, the former may hold half of a transaction behind what it shows.
+      if (this.#building === null) this.#cells.applyDemand(this.#replica)
+      else this.#building.retainAll(false)
     }
-    this.#pipeline.stepEachCommit(isWanted)
+    this.#pipeline.stepEachCommit(this.#cells.hasDemand)
   }
 
   #makeHandlers(options: CheckedOptions): HandlerQueue {

@@ -1,0 +1,73 @@
+import { modelOf } from '../contract/lookup.ts'
+import type { ModelContract } from '../contract/schema-contract.ts'
+import type { ControlSession } from '../postgres/control-session.ts'
+import type { Preflight } from '../postgres/preflight.ts'
+import { ReplicationSession } from '../replication/replication-session.ts'
+import type { Replica as CompiledViews } from '../views/compile.ts'
+import type { Lsn } from '../core/lsn.ts'
+import { checkDatabase, readEstimates, tableNeeds } from './check-database.ts'
+import type { Continuity } from './continuity.ts'
+import { openSlot, type LossCode, type OpenSlot } from './open-slot.ts'
+import type { CheckedOptions } from './options.ts'
+
+/** What opening a stream needs of the sync. */
+export interface OpenStreamHost {
+  readonly control: ControlSession
+  readonly options: CheckedOptions
+  readonly continuity: Continuity
+  readonly signal: AbortSignal
+  /** The end of the last transaction that was delivered. */
+  readonly lastEnd: Lsn
+  /** The session is there; from now on it is the sync's to close. */
+  onSession(session: ReplicationSession): void
+  onWait(reason: string): void
+  /** A temporary slot went with its session; what came since is in no stream. */
+  onGap(): void
+  /** Continuity is gone; throws unless everything can be read anew. */
+  onLost(code: LossCode, found: string): void
+}
+
+/** A walsender session with its slot, ready to be started, and what was found on the way. */
+export interface OpenedStream {
+  readonly session: ReplicationSession
+  readonly slot: OpenSlot
+  readonly checked: Preflight
+  /** The planner's estimates of rows, by model. */
+  readonly estimates: ReadonlyMap<string, number>
+  /** The models that consumers want, by relation oid. */
+  readonly consumed: ReadonlyMap<number, ModelContract>
+}
+
+/** Checks the database, connects, and finds or makes the slot. Throws: POSTGRES.*, CONTRACT.*, PUBLICATION.*, SLOT.*. */
+export async function openStream(host: OpenStreamHost, compiled: CompiledViews): Promise<OpenedStream> {
+  const { control, options, continuity, signal } = host
+  const needs = tableNeeds(options, compiled)
+  const { checked, oid, isExtended } = await checkDatabase(control, options, needs)
+  continuity.checkPublication(oid, isExtended)
+  const consumed = new Map<number, ModelContract>()
+  for (const model of options.handlers.keys()) {
+    const table = checked.tables.get(model)
+    if (table !== undefined) consumed.set(table.oid, modelOf(options.schema, model))
+  }
+  const session = await ReplicationSession.connect(options.connection)
+  host.onSession(session)
+  signal.throwIfAborted()
+  await continuity.checkHistory(session, host.lastEnd)
+  const slot = await openSlot(
+    {
+      control,
+      options,
+      // A slot that this sync has streamed from must not vanish unnoticed.
+      isExpected: continuity.hasStreamed,
+      isPublicationNew: continuity.isDoubtful,
+      confirmed: continuity.confirmed,
+      signal,
+      onWait: (reason) => host.onWait(reason),
+      onLost: (code, found) => host.onLost(code, found),
+      onGap: () => host.onGap(),
+    },
+    session,
+  )
+  if (slot.isNew) continuity.noteNewSlot()
+  return { session, slot, checked, estimates: await readEstimates(control, checked), consumed }
+}

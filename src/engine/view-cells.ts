@@ -1,0 +1,93 @@
+import type { DbsyncError } from '../core/errors.ts'
+import type { Lsn } from '../core/lsn.ts'
+import { ViewCell } from '../stores/memory-view.ts'
+import type { CheckedOptions } from './options.ts'
+import type { Replica } from './replica.ts'
+import type { SyncStatus } from './sync.ts'
+
+/** What the cells need of the sync. */
+export interface ViewCellsHost {
+  /** Everything before it is in the views that are live. */
+  position(): Lsn
+  /** Somebody began or stopped to listen. */
+  onDemand(): void
+}
+
+/** The memory views of a sync, as their readers hold them: they outlive the replicas that fill them. */
+export class ViewCells {
+  /** By the names given to `createSync`. */
+  readonly views: Readonly<Record<string, ViewCell>>
+  readonly #options: CheckedOptions
+  /** By the views' own names. */
+  readonly #cells = new Map<string, ViewCell>()
+  readonly #failed = new Set<string>()
+
+  constructor(options: CheckedOptions, host: ViewCellsHost) {
+    this.#options = options
+    const views: Record<string, ViewCell> = {}
+    for (const [property, view] of Object.entries(options.views)) {
+      const cell = new ViewCell(view.name, view.ir.key, {
+        position: () => host.position(),
+        onDemand: () => host.onDemand(),
+        onListenerError: (error) => options.onEvent({ kind: 'listener-error', view: view.name, error }),
+      })
+      this.#cells.set(view.name, cell)
+      views[property] = cell
+    }
+    this.views = Object.freeze(views)
+  }
+
+  /** Whether somebody listens to any view. */
+  get hasDemand(): boolean {
+    return [...this.#cells.values()].some((cell) => cell.hasDemand)
+  }
+
+  /** Views keep what changes only while somebody wants to be told. */
+  applyDemand(replica: Replica | null): void {
+    for (const [name, cell] of this.#cells) replica?.retain(name, cell.hasDemand)
+  }
+
+  /** Ends a step of the replica and tells the subscribers. */
+  publish(replica: Replica): void {
+    for (const [view, changes] of replica.flush()) this.#cells.get(view)?.publish(changes)
+    this.#reportFailures(replica)
+  }
+
+  /** The replica is what readers see from now on; `prepare` runs before anybody is told. */
+  goLive(replica: Replica, prepare: () => void): void {
+    const swaps = [...replica.compiled.views].map(([name, state]) => this.#cells.get(name)?.goLive(state))
+    prepare()
+    // All views first: whoever is told of one reads the others at the same position.
+    for (const tell of swaps) tell?.()
+    this.#reportFailures(replica)
+  }
+
+  /** The rows stay readable, but are no more what the database holds. */
+  goStale(): void {
+    for (const cell of this.#cells.values()) cell.goStale()
+  }
+
+  /** Ends every reader, with an error if the sync failed. */
+  end(failure: DbsyncError | null): void {
+    this.goStale()
+    for (const cell of this.#cells.values()) cell.end(failure)
+  }
+
+  status(): SyncStatus['views'] {
+    return [...this.#cells.values()].map((cell) => ({
+      name: cell.name,
+      readiness: cell.readiness,
+      rows: cell.readiness === 'live' || cell.readiness === 'stale' ? cell.size : null,
+      lsn: cell.lsn,
+    }))
+  }
+
+  #reportFailures(replica: Replica): void {
+    for (const { view, failure } of replica.failures()) {
+      if (this.#failed.has(view)) continue
+      this.#failed.add(view)
+      this.#cells.get(view)?.end(failure)
+      this.#options.onEvent({ kind: 'view-failed', view, error: failure })
+    }
+  }
+}
