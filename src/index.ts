@@ -27,7 +27,15 @@ export type {
 export { DbsyncError, ERROR_CODES, isDbsyncError, type ErrorCode, type Recovery } from './core/errors.ts'
 export { formatLsn, parseLsn, type Lsn } from './core/lsn.ts'
 export { createSync } from './engine/create-sync.ts'
-export type { TableProgress } from './engine/hydration.ts'
+export type { TableProgress } from './engine/replica.ts'
+export type {
+  Refresh,
+  RefreshOptions,
+  RefreshProgress,
+  RefreshResult,
+  RefreshState,
+  TableKey,
+} from './engine/refresh.ts'
 export type { SlotOptions, SyncOptions, ViewSet } from './engine/options.ts'
 export type { Sync, SyncStatus, SyncViews } from './engine/sync.ts'
 export type { SyncEvent, SyncState } from './engine/sync-event.ts'

@@ -23,6 +23,25 @@ export class ChunkWriter {
     this.#table.beginGeneration()
   }
 
+  /**
+   * Takes rows out that were asked for by their keys (wire text), are not in the chunk and were not put by what was
+   * replayed over it: the database does not have them.
+   */
+  removeAbsent(keys: readonly (readonly string[])[]): void {
+    const table = this.#table
+    const words = new Int32Array(table.keyOffsets.length)
+    const places = [...words.keys()]
+    for (const key of keys) {
+      let at = 0
+      const isHeld = table.keyColumns.every((column, index) => {
+        at += column.width
+        return column.writeText(key[index] ?? '', words, at - column.width)
+      })
+      const slot = isHeld ? table.findWords(words, 0, places) : -1
+      if (slot >= 0 && table.markOf(slot) < table.generation - 1) table.remove(slot)
+    }
+  }
+
   /** Writes one row of COPY text, its newline left off. Throws: CHANGES.* from the columns, WAL.MALFORMED. */
   write(buffer: Buffer, start: number, end: number): void {
     const table = this.#table

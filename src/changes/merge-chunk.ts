@@ -33,6 +33,7 @@ export function mergeChunk(
   for (const transaction of invisible) {
     applier.replay(transaction.spans, transaction.relations, chunk.table.model.model)
   }
+  if (chunk.range.kind === 'keys') writer.removeAbsent(chunk.range.keys)
   // Snapshots only ever see more: what this one sees, the next chunk's sees.
   unsettled.settle(chunk.snapshot)
   return true

@@ -7,10 +7,14 @@ import type { SourceTable } from '../zset/source-table.ts'
 import { malformedTuple, textEnd, TUPLE } from './tuple.ts'
 
 /**
- * Told of a row of which the stream changed a part and whose rest is not known, by its key in wire text.
- * `hasMoved`: it came from another key, so that no chunk still to come need hold it.
+ * Told of a row of which the stream changed a part and whose rest is not known, by its key in wire text. `former`: the key
+ * that it came from; then no chunk still to come need hold it. A snapshot that does not see the move has it there.
  */
-export type UnknownRowListener = (model: string, key: readonly string[], hasMoved: boolean) => void
+export type UnknownRowListener = (
+  model: string,
+  key: readonly string[],
+  former: readonly string[] | null,
+) => void
 
 /**
  * Writes the changes of one relation, as the stream describes it, into its columnar table.
@@ -115,7 +119,8 @@ export class RelationWriter {
         // Nothing to inherit from. In a replay a row that is there, or that has not moved, is settled without this
         // change; else the row was never read: its chunk is still to come, or it is read by its key.
         const isSettled = isReplay && (same >= 0 || oldSlot < 0)
-        if (!isSettled) this.#onUnknownRow(this.#model, this.#keyTexts(buffer, start, newTuple), oldSlot >= 0)
+        if (!isSettled) this.#askForRow(buffer, start, newTuple, oldSlot >= 0)
+        else if (same >= 0) table.confirm(same)
         table.release(slot)
         if (oldSlot >= 0) table.release(oldSlot)
         return
@@ -193,10 +198,15 @@ export class RelationWriter {
     return at
   }
 
-  /** The new row's key in wire text; a part that is left out of the new tuple is in the old one. */
-  #keyTexts(buffer: Buffer, start: number, newTuple: number): readonly string[] {
+  /** Has the row read by its key; a part of the new key that is left out of the new tuple is in the old one. */
+  #askForRow(buffer: Buffer, start: number, newTuple: number, hasMoved: boolean): void {
+    const key = this.#keyTexts(buffer, hasMoved ? [start + 1, newTuple] : [newTuple])
+    this.#onUnknownRow(this.#model, key, hasMoved ? this.#keyTexts(buffer, [start + 1]) : null)
+  }
+
+  /** A key in wire text, as the last of some tuples that has the part says. */
+  #keyTexts(buffer: Buffer, tuples: readonly number[]): readonly string[] {
     const texts: string[] = []
-    const tuples = buffer[start] === TUPLE.new ? [newTuple] : [start + 1, newTuple]
     for (const tuple of tuples) {
       const count = buffer.readInt16BE(tuple)
       let at = tuple + 2

@@ -40,6 +40,7 @@ export const ERROR_CODES = {
   'VIEW.UNSUPPORTED': ['fix', 'a view asks for something that this version does not do'],
   'VIEW.OUT_OF_RANGE': ['fix', 'a result does not fit the type that the view promises'],
   'HANDLER.FAILED': ['retry', 'a handler threw and its attempts are used up'],
+  'REFRESH.CANCELLED': ['fix', 'a refresh was cancelled'],
   'SYNC.NOT_READY': ['retry', 'a view was read before it was live'],
   'SYNC.CLOSED': ['fix', 'the sync is closed'],
   'SYNC.STATE': ['fix', 'a call does not fit the state of the sync'],

@@ -3,41 +3,56 @@ import { columnOf } from '../contract/lookup.ts'
 import type { ModelContract } from '../contract/schema-contract.ts'
 import { ChangeApplier, type CapturedTable } from '../changes/change-applier.ts'
 import { ChunkWriter } from '../changes/chunk-writer.ts'
+import { mergeChunk } from '../changes/merge-chunk.ts'
 import type { ViewChange } from '../ivm/view-state.ts'
 import type { CatalogTable } from '../postgres/catalog.ts'
 import type { ChunkTable } from '../snapshot/chunk-query.ts'
+import type { Chunk } from '../snapshot/chunk-reader.ts'
 import type { Unsettled } from '../snapshot/unsettled.ts'
 import type { Replica as CompiledViews } from '../views/compile.ts'
 import type { SourceTable } from '../zset/source-table.ts'
-import type { TableProgress } from './hydration.ts'
+import type { ReadTarget } from './read-job.ts'
+import { ReadMeter } from './read-meter.ts'
+
+/** How far the reading of one table is. */
+export interface TableProgress {
+  readonly model: string
+  readonly state: 'pending' | 'reading' | 'covered'
+  readonly rows: number
+  /** The planner's estimate of the table's rows; null if it has none. */
+  readonly estimatedRows: number | null
+  /** Rows a second since the reading began; null before there is a figure. */
+  readonly rowsPerSecond: number | null
+  /** About how long the rest takes, in milliseconds; null if that cannot be said. */
+  readonly etaMs: number | null
+}
 
 /** One source table of a replica and how much of it has been read. */
-export class ReplicaTable implements CapturedTable {
+export class ReplicaTable implements CapturedTable, ReadTarget {
   readonly model: ModelContract
   readonly catalog: CatalogTable
   readonly table: SourceTable
-  readonly writer: ChunkWriter
   readonly chunkTable: ChunkTable
-  readonly #estimatedRows: number | null
+  readonly estimatedRows: number | null
+  readonly #writer: ChunkWriter
+  readonly #replica: Replica
+  readonly #meter: ReadMeter
   #state: TableProgress['state'] = 'pending'
-  #rows = 0
-  /** The generation of the table in which the reading began. */
-  #scan = 0
-  readonly #replay: (unsettled: Unsettled) => void
 
   constructor(
+    replica: Replica,
     model: ModelContract,
     catalog: CatalogTable,
     table: SourceTable,
     estimatedRows: number | null,
-    replay: (unsettled: Unsettled) => void,
   ) {
+    this.#replica = replica
     this.model = model
     this.catalog = catalog
     this.table = table
-    this.writer = new ChunkWriter(table)
-    this.#estimatedRows = estimatedRows
-    this.#replay = replay
+    this.estimatedRows = estimatedRows
+    this.#writer = new ChunkWriter(table)
+    this.#meter = new ReadMeter(estimatedRows)
     this.chunkTable = {
       model,
       columns: table.columns.map(({ contract }) => contract.column),
@@ -46,32 +61,43 @@ export class ReplicaTable implements CapturedTable {
   }
 
   get progress(): TableProgress {
-    return {
-      model: this.model.model,
-      state: this.#state,
-      rows: this.#rows,
-      estimatedRows: this.#estimatedRows,
-    }
+    const { rows, rowsPerSecond, etaMs } = this.#meter
+    const { estimatedRows } = this
+    return { model: this.model.model, state: this.#state, rows, estimatedRows, rowsPerSecond, etaMs }
+  }
+
+  /** Whether all of it has been read, so that a row that it lacks is not in the database. */
+  get isCovered(): boolean {
+    return this.#state === 'covered'
   }
 
   /**
-   * A reading of the whole table begins. Whatever no chunk and no change confirms until its end is gone from the
-   * database. What was delivered and no snapshot shows yet counts as confirmed: applying it once more says so.
+   * Whatever no chunk and no change confirms until the reading's end is gone from the database. What was delivered and no
+   * snapshot shows yet counts as confirmed: applying it once more says so.
    */
-  beginScan(unsettled: Unsettled): void {
-    this.#state = 'reading'
-    this.#rows = 0
+  begin(): number {
+    if (this.#state === 'pending') {
+      this.#state = 'reading'
+      this.#meter.begin()
+    }
     this.table.beginGeneration()
-    this.#scan = this.table.generation
-    this.#replay(unsettled)
+    for (const { spans, relations } of this.#replica.unsettled.all()) {
+      this.#replica.applier.replay(spans, relations, this.model.model)
+    }
+    return this.table.generation - 1
   }
 
-  /** A chunk was merged. */
-  noteChunk(rows: number, isLast: boolean): void {
-    this.#rows += rows
-    if (!isLast) return
-    this.table.sweep(this.#scan)
+  merge(chunk: Chunk): boolean {
+    if (!mergeChunk(chunk, this.#replica.unsettled, this.#replica.applier, this.#writer)) return false
+    if (this.#state === 'reading' && chunk.range.kind === 'after') this.#meter.note(chunk.rows)
+    return true
+  }
+
+  end(scan: number, isWhole: boolean): void {
+    if (!isWhole) return
+    this.table.sweep(scan)
     this.#state = 'covered'
+    this.#meter.end()
   }
 }
 
@@ -80,29 +106,36 @@ export class Replica {
   readonly tables: readonly ReplicaTable[]
   readonly applier: ChangeApplier
   readonly compiled: CompiledViews
-  #onUnknownRow: (table: ReplicaTable, key: readonly string[], hasMoved: boolean) => void = () => {}
-  #onFailure: (error: unknown) => void = () => {}
+  /** What was delivered and no snapshot has shown; chunks are merged with it. */
+  readonly unsettled: Unsettled
+  #onUnknownRows: (table: ReplicaTable, keys: readonly (readonly string[])[]) => void = () => {}
 
   constructor(
     compiled: CompiledViews,
     catalog: ReadonlyMap<string, CatalogTable>,
     estimates: ReadonlyMap<string, number>,
+    unsettled: Unsettled,
   ) {
     this.compiled = compiled
+    this.unsettled = unsettled
     const tables: ReplicaTable[] = []
     for (const [name, table] of this.compiled.tables) {
       const found = catalog.get(name)
       if (found === undefined) continue
-      const replay = (unsettled: Unsettled): void => {
-        for (const { spans, relations } of unsettled.all()) this.applier.replay(spans, relations, name)
-      }
-      tables.push(new ReplicaTable(table.model, found, table, estimates.get(name) ?? null, replay))
+      tables.push(new ReplicaTable(this, table.model, found, table, estimates.get(name) ?? null))
     }
     this.tables = tables
-    this.applier = new ChangeApplier(tables, (model, key, hasMoved) => {
-      const table = tables.find((candidate) => candidate.model.model === model)
-      if (table !== undefined) this.#onUnknownRow(table, key, hasMoved)
+    this.applier = new ChangeApplier(tables, (model, key, former) => {
+      const table = this.table(model)
+      // A row that stayed where it was is in a chunk to come, as long as its table is not covered.
+      if (table === undefined || (former === null && !table.isCovered)) return
+      this.#onUnknownRows(table, former === null ? [key] : [key, former])
     })
+  }
+
+  /** The table of a model, if a view reads it. */
+  table(model: string): ReplicaTable | undefined {
+    return this.tables.find((candidate) => candidate.model.model === model)
   }
 
   /** Whether these are the very tables that it was read from. */
@@ -111,7 +144,7 @@ export class Replica {
   }
 
   get isCovered(): boolean {
-    return this.tables.every((table) => table.progress.state === 'covered')
+    return this.tables.every((table) => table.isCovered)
   }
 
   /** Rows kept over all tables. */
@@ -119,17 +152,9 @@ export class Replica {
     return this.tables.reduce((sum, { table }) => sum + table.size, 0)
   }
 
-  /** Says who reads rows of which only a part is known, and who is told when that fails. */
-  onUnknownRow(
-    listener: (table: ReplicaTable, key: readonly string[], hasMoved: boolean) => void,
-    onFailure: (error: unknown) => void,
-  ): void {
-    this.#onUnknownRow = listener
-    this.#onFailure = onFailure
-  }
-
-  fail(error: unknown): void {
-    this.#onFailure(error)
+  /** Says who reads rows of which the stream has told only a part. */
+  onUnknownRows(listener: (table: ReplicaTable, keys: readonly (readonly string[])[]) => void): void {
+    this.#onUnknownRows = listener
   }
 
   /** Ends a step: the net changes of each view that is told to retain them. */

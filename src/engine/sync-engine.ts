@@ -2,7 +2,7 @@ import { Backoff, sleep } from '../core/backoff.ts'
 import { DbsyncError, toDbsyncError } from '../core/errors.ts'
 import { maxLsn, ZERO_LSN, type Lsn } from '../core/lsn.ts'
 import { xid8, type Xid8 } from '../core/xid.ts'
-import type { ModelContract } from '../contract/schema-contract.ts'
+import type { ModelContract, Table } from '../contract/schema-contract.ts'
 import { EventDecoder } from '../changes/event-decoder.ts'
 import { ControlSession } from '../postgres/control-session.ts'
 import { awaitWriters } from '../postgres/lock-barrier.ts'
@@ -15,7 +15,7 @@ import { reachCurrentEnd } from './catch-up.ts'
 import { Continuity } from './continuity.ts'
 import { Deferred } from './deferred.ts'
 import { HandlerQueue } from './handler-queue.ts'
-import { Hydration, type TableProgress } from './hydration.ts'
+import { hydrate } from './hydrate.ts'
 import type { LossCode } from './open-slot.ts'
 import { openStream, type OpenedStream } from './open-stream.ts'
 import type { CheckedOptions } from './options.ts'
@@ -25,6 +25,10 @@ import { mayRetry } from './recovery.ts'
 import { Replica } from './replica.ts'
 import type { SyncState } from './sync-event.ts'
 import type { Sync, SyncStatus } from './sync.ts'
+import { TableReader } from './table-reader.ts'
+import { Refreshes } from './refreshes.ts'
+import type { Refresh, RefreshOptions } from './refresh.ts'
+import { suspects } from './ghosts.ts'
 import { ViewCells } from './view-cells.ts'
 
 const RESUME_BYTES = 8 * 1024 * 1024
@@ -49,13 +53,14 @@ export class SyncEngine implements Sync {
   #closing: Promise<void> | null = null
   #session: ReplicationSession | null = null
   #slotName: string | null = null
-  #hydration: Hydration | null = null
+  #reader: TableReader | null = null
   /** What the views show. */
   #replica: Replica | null = null
   /** What is being read to take its place. */
   #building: Replica | null = null
   #xidReference: Xid8 = xid8(0n)
   #reconnects = 0
+  readonly #refreshes: Refreshes
 
   constructor(options: CheckedOptions) {
     this.#options = options
@@ -79,15 +84,16 @@ export class SyncEngine implements Sync {
       onDemand: () => this.#applyDemand(),
     })
     this.views = this.#cells.views
+    this.#refreshes = this.#makeRefreshes(options)
     this.#prober = new Prober({
-      isNeeded: () => this.#pipeline.unsettled.size > 0 && this.#hydration?.isActive !== true,
+      isNeeded: () => this.#pipeline.unsettled.size > 0 && this.#reader?.isActive !== true,
       readSnapshot: () => this.#snapshot(),
       settle: (snapshot) => this.#pipeline.settle(snapshot),
     })
     this.#pipeline.onPartialEnd(() => {
       // Where nobody listens the rows before it are simply forgotten.
       this.#applyDemand()
-      this.#hydration?.drain()
+      this.#reader?.drain()
     })
   }
 
@@ -132,6 +138,13 @@ export class SyncEngine implements Sync {
     }
   }
 
+  refresh(tables?: Table | readonly Table[], options: RefreshOptions = {}): Refresh {
+    if (this.#state === 'created' || this.#stop.signal.aborted) {
+      throw new DbsyncError('SYNC.STATE', `refresh() was called on a sync that is ${this.#state}.`)
+    }
+    return this.#refreshes.start(tables, options)
+  }
+
   status(): SyncStatus {
     const position = this.#pipeline.position
     const session = this.#session
@@ -154,6 +167,7 @@ export class SyncEngine implements Sync {
       publication: this.#options.publication,
       changes: this.#pipeline.changes,
       tables: (this.#building ?? this.#replica)?.tables.map((table) => table.progress) ?? [],
+      refreshes: this.#refreshes.progress,
       views: this.#cells.status(),
       unsettled: this.#pipeline.unsettled.size,
       reconnects: this.#reconnects,
@@ -177,7 +191,7 @@ export class SyncEngine implements Sync {
     await this.#handlers?.close(CLOSE_GRACE_MS)
     // Before the loop: it may be waiting for an answer that does not come.
     await this.#control.close()
-    await this.#hydration?.close()
+    await this.#reader?.close()
     await this.#session?.close()
     if (failure === null) await this.#loop?.catch(() => {})
     this.#cells.end(failure)
@@ -261,7 +275,9 @@ export class SyncEngine implements Sync {
       this.#replica?.isOver(checked.tables) === true &&
       this.#building === null &&
       !this.#pipeline.isTainted
-    const replica = isContinued ? this.#replica : new Replica(compiled, checked.tables, estimates)
+    const replica = isContinued
+      ? this.#replica
+      : new Replica(compiled, checked.tables, estimates, this.#pipeline.unsettled)
     if (!isContinued) this.#building = replica
     this.#pipeline.feed(replica)
     await session.start(slot.name, publication, this.#pipeline)
@@ -280,37 +296,56 @@ export class SyncEngine implements Sync {
   }
 
   async #hydrate(replica: Replica, { checked, slot }: OpenedStream): Promise<void> {
-    await this.#hydration?.close()
+    const former = this.#reader
+    this.#reader = null
+    await former?.close()
     this.#setState('hydrating')
     const { signal } = this.#stop
-    const hydration = new Hydration({
-      replica,
+    const reader = new TableReader({
       connection: this.#options.connection,
       anchor: slot.anchor,
       signal,
       host: {
-        unsettled: this.#pipeline.unsettled,
         expectWatermark: (watermark, seen) => this.#pipeline.expectWatermark(watermark, seen),
         forgetWatermark: (watermark) => this.#pipeline.forgetWatermark(watermark),
         readSnapshot: () => this.#snapshot(),
         isMidTransaction: () => this.#pipeline.isMidTransaction,
         noteMerged: () => this.#pipeline.noteMerged(),
-        onProgress: (tables: readonly TableProgress[]) =>
-          this.#options.onEvent({ kind: 'progress', tables, changes: this.#pipeline.changes }),
+        onFailure: (error) => this.#session?.destroy(toDbsyncError(error)),
       },
     })
-    this.#hydration = hydration
-    replica.onUnknownRow(
-      (table, key, hasMoved) => hydration.requestRow(table, key, hasMoved),
-      (error) => this.#session?.destroy(toDbsyncError(error)),
-    )
+    this.#reader = reader
     if (!slot.isNew && replica.tables.length > 0) {
       const oids = [...checked.tables.values()].map((table) => table.oid)
       await awaitWriters(this.#control, oids, signal, (holders) =>
         this.#waiting(`${holders} transactions that were writing when the sync started`),
       )
     }
-    await hydration.run()
+    await hydrate(replica, reader, () => this.#reportProgress(replica))
+  }
+
+  #currentReader(): TableReader {
+    if (this.#reader === null) throw new DbsyncError('INTERNAL.INVARIANT', 'a live sync reads no tables')
+    return this.#reader
+  }
+
+  #makeRefreshes(options: CheckedOptions): Refreshes {
+    const models = Object.values(options.views).flatMap((view) => view.ir.sources.map(({ model }) => model))
+    return new Refreshes(options.schema, models, {
+      schema: options.schema,
+      ready: () => this.ready(),
+      reader: () => this.#currentReader(),
+      isCurrent: (reader) => reader === this.#reader,
+      targets: (model) => [this.#replica?.table(model)].filter((table) => table !== undefined),
+      ghosts: (target, scan, bounds) => suspects(this.#control, target, scan, bounds),
+      position: () => this.#pipeline.position,
+      onProgress: (progress) => options.onEvent({ kind: 'refresh', progress }),
+    })
+  }
+
+  #reportProgress(replica: Replica): void {
+    const tables = replica.tables.map((table) => table.progress)
+    this.#options.onEvent({ kind: 'progress', tables, changes: this.#pipeline.changes })
   }
 
   #goLive(replica: Replica | null): void {
@@ -323,11 +358,11 @@ export class SyncEngine implements Sync {
 
   async #leaveSession(): Promise<void> {
     const session = this.#session
-    const hydration = this.#hydration
+    const reader = this.#reader
     if (this.#building !== null) {
       // What was read so far goes with the stream that it was merged with.
-      this.#hydration = null
-      await hydration?.close()
+      this.#reader = null
+      await reader?.close()
     }
     this.#session = null
     await session?.close()

@@ -1,5 +1,6 @@
 import type { DbsyncError } from '../core/errors.ts'
-import type { TableProgress } from './hydration.ts'
+import type { RefreshProgress } from './refresh.ts'
+import type { TableProgress } from './replica.ts'
 
 /**
  * Where a sync stands. `hydrating`: tables are being read; `live`: every view is exact; `reconnecting`: the stream is
@@ -30,6 +31,7 @@ export type SyncEvent =
       readonly attempt: number
       readonly waitMs: number
     }
+  | { readonly kind: 'refresh'; readonly progress: RefreshProgress }
   | { readonly kind: 'waiting'; readonly reason: string }
   | { readonly kind: 'warning'; readonly code: string; readonly message: string }
   | { readonly kind: 'view-failed'; readonly view: string; readonly error: DbsyncError }

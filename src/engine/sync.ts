@@ -1,7 +1,9 @@
+import type { Table } from '../contract/schema-contract.ts'
 import type { Lsn } from '../core/lsn.ts'
 import type { MemoryView, ViewReadiness } from '../stores/memory-view.ts'
 import type { ViewDefinition, ViewKey, ViewRow } from '../views/define-view.ts'
-import type { TableProgress } from './hydration.ts'
+import type { Refresh, RefreshOptions, RefreshProgress, TableKey } from './refresh.ts'
+import type { TableProgress } from './replica.ts'
 import type { ViewSet } from './options.ts'
 import type { SyncState } from './sync-event.ts'
 
@@ -27,6 +29,8 @@ export interface SyncStatus {
   /** Row changes of the stream that went into the views' tables since the start. */
   readonly changes: number
   readonly tables: readonly TableProgress[]
+  /** Refreshes that are not done. */
+  readonly refreshes: readonly RefreshProgress[]
   readonly views: readonly {
     readonly name: string
     readonly readiness: ViewReadiness
@@ -58,6 +62,15 @@ export interface Sync<Views extends ViewSet = ViewSet> extends AsyncDisposable {
    * Throws: SYNC.STATE before `start`, SYNC.CLOSED, what stopped the sync.
    */
   catchUp(): Promise<Lsn>
+  /**
+   * Reads rows again while the stream runs, and repairs what differs: wrong values, missing rows, rows that the database
+   * does not have. Nothing should differ; this is for after a fault outside, or to be sure. Without a table: all. Views stay exact
+   * and readable all the while. Several refreshes are read one after the other.
+   *
+   * Throws: SYNC.STATE before `start`; CONFIG.INVALID_OPTIONS for a table that no view reads, or a key of another form.
+   */
+  refresh<T extends Table>(table: T, options?: RefreshOptions<TableKey<T>>): Refresh
+  refresh(tables?: readonly Table[], options?: Pick<RefreshOptions, 'rowsPerSecond'>): Refresh
   status(): SyncStatus
   /** Lets the handler in hand finish, confirms what is done, drops a temporary slot, ends every reader. Safe to call twice. */
   close(): Promise<void>

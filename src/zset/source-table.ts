@@ -46,7 +46,7 @@ const LAST_BIT = 30
  * The live rows of one source table, only the columns that some view needs, with its key and its indexes.
  *
  * Shape: a row is a slot number; its words lie side by side. Word 0 is the generation in which the row was last
- *   confirmed (1 and up), 0 while the slot is scratch, and below 0 a link of the free list.
+ *   put or confirmed (1 and up), 0 while the slot is scratch, and below 0 a link of the free list.
  * Order: `allocate`, then `read`, `setNull` or `copy` for every column, then one of `insert`, `replace`, `release`.
  * Cost: O(1) a call, beside what the views do and `clear` and `sweep`.
  */
@@ -73,7 +73,8 @@ export class SourceTable {
   readonly #keyMap: WordMap
   readonly #keyMask: number
   readonly #indexMask: number
-  #generation = 1
+  /** Even; the odd number before it marks rows that this generation has confirmed and not put. */
+  #generation = 2
   #used = 0
   /** Head of the free list; -1 ends it. A link to slot s is kept as -2 - s. */
   #free = -1
@@ -144,7 +145,7 @@ export class SourceTable {
     return this.#keyMap.size
   }
 
-  /** The current generation; `insert`, `replace` and `mark` stamp rows with it. */
+  /** The current generation; `insert`, `replace` and `mark` stamp rows with it. A row is older if its mark is less than this minus one. */
   get generation(): number {
     return this.#generation
   }
@@ -264,23 +265,29 @@ export class SourceTable {
     for (const slot of this.slots()) this.remove(slot)
   }
 
-  /** Stamps a live row as confirmed in this generation. */
+  /** Stamps a live row as put in this generation. */
   mark(slot: number): void {
     this.rows.words[slot * this.rows.stride] = this.#generation
   }
 
-  /** The generation in which a live row was last confirmed. */
+  /** Stamps a live row as known to be there, though this generation has not put it. */
+  confirm(slot: number): void {
+    const at = slot * this.rows.stride
+    this.rows.words[at] = Math.max(this.rows.words[at]!, this.#generation - 1)
+  }
+
+  /** The stamp of a live row. */
   markOf(slot: number): number {
     return this.rows.words[slot * this.rows.stride]!
   }
 
   /** Starts a new generation: from now on rows not confirmed again are older. */
   beginGeneration(): void {
-    this.#generation += 1
+    this.#generation += 2
   }
 
-  /** Removes the live rows that were not confirmed in this generation, or since an earlier one; returns how many. */
-  sweep(since: number = this.#generation): number {
+  /** Removes the live rows whose stamp is less than `since`, by default those older than this generation; returns how many. */
+  sweep(since: number = this.#generation - 1): number {
     let removed = 0
     for (const slot of this.slots()) {
       if (this.markOf(slot) >= since) continue

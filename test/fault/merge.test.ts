@@ -2,7 +2,8 @@ import { expect, test } from 'vitest'
 import { createSync, defineView } from 'prisma-dbsync'
 import { Restaurant, schema } from '../../generated/dbsync/index.ts'
 import { lsn, parseLsn, ZERO_LSN } from '../../src/core/lsn.ts'
-import { Hydration } from '../../src/engine/hydration.ts'
+import { hydrate } from '../../src/engine/hydrate.ts'
+import { TableReader } from '../../src/engine/table-reader.ts'
 import { Pipeline } from '../../src/engine/pipeline.ts'
 import { Replica } from '../../src/engine/replica.ts'
 import { ControlSession } from '../../src/postgres/control-session.ts'
@@ -54,11 +55,11 @@ for (const [name, moves] of [
     const session = await ReplicationSession.connect(db.url)
     const slot = await createSlot(session, `line_${db.name}`, true, async () => {})
     const anchor = await readExportedSnapshot(control, slot.snapshotName)
-    const replica = new Replica(compiled, checked.tables, new Map())
     const pipeline = new Pipeline(
       { onStep: (r) => void r.flush(), onConfirm() {}, onProbeWanted() {}, onPause() {} },
       null,
     )
+    const replica = new Replica(compiled, checked.tables, new Map(), pipeline.unsettled)
     pipeline.beginStream(slot.consistentPoint)
     pipeline.feed(replica)
     await session.start(`line_${db.name}`, 'dbsync', pipeline)
@@ -66,13 +67,11 @@ for (const [name, moves] of [
     let count = 0
     let held: (() => void) | null = null
     const abort = new AbortController()
-    const hydration: Hydration = new Hydration({
-      replica,
+    const reader = new TableReader({
       connection: db.url,
       anchor,
       signal: abort.signal,
       host: {
-        unsettled: pipeline.unsettled,
         expectWatermark: (watermark, seen) => {
           count += 1
           const order = count
@@ -85,16 +84,12 @@ for (const [name, moves] of [
         readSnapshot: () => readSnapshot(control),
         isMidTransaction: () => pipeline.isMidTransaction,
         noteMerged: () => pipeline.noteMerged(),
-        onProgress() {},
+        onFailure: (error) => {
+          throw error
+        },
       },
     })
-    replica.onUnknownRow(
-      (table, key, hasMoved) => hydration.requestRow(table, key, hasMoved),
-      (error) => {
-        throw error
-      },
-    )
-    const done = hydration.run()
+    const done = hydrate(replica, reader, () => {})
     await until(() => held !== null && (replica.tables[0]?.progress.rows ?? 0) > 0)
     for (const sql of moves) await client.query(sql)
     const caught = async (): Promise<void> => {
@@ -116,7 +111,7 @@ for (const [name, moves] of [
       replica.compiled.views.get('descriptions')?.rows() ?? [],
       client,
     )
-    await hydration.close()
+    await reader.close()
     await session.close()
     await control.close()
     expect(

@@ -1,7 +1,14 @@
 import { maxLsn, parseLsn, ZERO_LSN, type Lsn } from '../../src/core/lsn.ts'
-import { Hydration } from '../../src/engine/hydration.ts'
+import { ChunkWriter } from '../../src/changes/chunk-writer.ts'
+import { mergeChunk } from '../../src/changes/merge-chunk.ts'
 import { Pipeline } from '../../src/engine/pipeline.ts'
-import { Replica } from '../../src/engine/replica.ts'
+import { hydrate } from '../../src/engine/hydrate.ts'
+import type { ReadTarget } from '../../src/engine/read-job.ts'
+import { RefreshRun, type Refresh, type RefreshOptions } from '../../src/engine/refresh.ts'
+import { suspects } from '../../src/engine/ghosts.ts'
+import { modelOf } from '../../src/contract/lookup.ts'
+import { Replica, type ReplicaTable } from '../../src/engine/replica.ts'
+import { TableReader } from '../../src/engine/table-reader.ts'
 import { ControlSession } from '../../src/postgres/control-session.ts'
 import { preflight } from '../../src/postgres/preflight.ts'
 import { ensurePublication } from '../../src/postgres/publication.ts'
@@ -29,15 +36,15 @@ export class TestLine implements AsyncDisposable {
   readonly #db: TestDatabase
   readonly #anchor: Snapshot | null
   readonly #abort = new AbortController()
-  #hydration: Hydration | null = null
+  #reader: TableReader | null = null
 
   private constructor(
     db: TestDatabase,
-    parts: Pick<TestLine, 'replica' | 'control' | 'session'>,
+    parts: Pick<TestLine, 'control' | 'session'>,
+    makeReplica: (unsettled: Unsettled) => Replica,
     anchor: Snapshot | null,
   ) {
     this.#db = db
-    this.replica = parts.replica
     this.control = parts.control
     this.session = parts.session
     this.#anchor = anchor
@@ -53,6 +60,7 @@ export class TestLine implements AsyncDisposable {
       },
       null,
     )
+    this.replica = makeReplica(this.pipeline.unsettled)
   }
 
   /** Streams from a new slot, or from one that exists; no table is read yet. */
@@ -90,10 +98,11 @@ export class TestLine implements AsyncDisposable {
       anchor = await readExportedSnapshot(control, created.snapshotName)
       start = created.consistentPoint
     }
-    const replica = new Replica(compiled, checked.tables, new Map())
-    const line = new TestLine(db, { replica, control, session }, anchor)
+    const makeReplica = (unsettled: Unsettled): Replica =>
+      new Replica(compiled, checked.tables, new Map(), unsettled)
+    const line = new TestLine(db, { control, session }, makeReplica, anchor)
     line.pipeline.beginStream(start)
-    line.pipeline.feed(replica)
+    line.pipeline.feed(line.replica)
     await session.start(name, 'dbsync', line.pipeline)
     return line
   }
@@ -109,23 +118,57 @@ export class TestLine implements AsyncDisposable {
   /** Reads all tables. `without` leaves a part of the exact merge out. */
   async hydrate(without: 'nothing' | 'fold' | 'anchor' = 'nothing'): Promise<void> {
     const { pipeline, replica } = this
-    this.#hydration = new Hydration({
-      replica,
+    this.#reader = new TableReader({
       connection: this.#db.url,
       anchor: without === 'anchor' ? null : this.#anchor,
       signal: this.#abort.signal,
       host: {
-        // Nothing to replay: the chunk row wins, as in the textbook.
-        unsettled: without === 'fold' ? new Unsettled() : pipeline.unsettled,
         expectWatermark: (watermark, seen) => pipeline.expectWatermark(watermark, seen),
         forgetWatermark: (watermark) => pipeline.forgetWatermark(watermark),
         readSnapshot: () => readSnapshot(this.control),
         isMidTransaction: () => pipeline.isMidTransaction,
         noteMerged: () => pipeline.noteMerged(),
-        onProgress() {},
+        onFailure: (error) => {
+          throw error
+        },
       },
     })
-    await this.#hydration.run()
+    const targets = without === 'fold' ? replica.tables.map(unfolded) : replica.tables
+    await hydrate(replica, this.#reader, () => {}, targets)
+    function unfolded(table: ReplicaTable): ReadTarget {
+      const writer = new ChunkWriter(table.table)
+      return {
+        chunkTable: table.chunkTable,
+        estimatedRows: null,
+        begin: () => {
+          table.table.beginGeneration()
+          return table.table.generation - 1
+        },
+        // Nothing to replay: the chunk row wins, as in the textbook.
+        merge: (chunk) => mergeChunk(chunk, new Unsettled(), replica.applier, writer),
+        end: (scan, isWhole) => table.end(scan, isWhole),
+      }
+    }
+  }
+
+  /** Reads rows again, as the sync's `refresh` does. */
+  refresh(model: string, options: RefreshOptions = {}): Refresh {
+    const reader = this.#reader
+    if (reader === null) throw new Error('hydrate first')
+    return new RefreshRun(
+      {
+        schema,
+        ready: () => Promise.resolve(),
+        reader: () => reader,
+        isCurrent: () => true,
+        targets: (name) => [this.replica.table(name)].filter((table) => table !== undefined),
+        ghosts: (target, scan, bounds) => suspects(this.control, target, scan, bounds),
+        position: () => this.pipeline.position,
+        onProgress() {},
+      },
+      [modelOf(schema, model)],
+      options,
+    )
   }
 
   async settle(): Promise<void> {
@@ -152,7 +195,7 @@ export class TestLine implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#abort.abort(new Error('the test is over'))
-    await this.#hydration?.close()
+    await this.#reader?.close()
     await this.session.close()
     await this.control.close()
   }

@@ -174,3 +174,25 @@ test('what a replay finds further on stays as it is, and nothing is read for it'
   expect([...captured.rows().values()]).toEqual(['id=b name=A2 city=LARGE A'])
   expect(unknown).toEqual([])
 })
+
+test('a row that moved to a key which is already read is not taken for a ghost', () => {
+  const captured = capture('Shop', [shops])
+  const applier = new ChangeApplier([captured], () => {})
+  const writer = new ChunkWriter(captured.table)
+  const unsettled = new Unsettled()
+  const { wire, row, table } = captured
+  mergeChunk(chunkOf(captured, '10:10:', [{ id: 'z', name: 'Z', city: 'LARGE' }]), unsettled, applier, writer)
+  const moved = transactionOf(12, 10n, [
+    message.relation(wire),
+    message.update(wire, row({ id: 'a', name: 'Z', city: UNCHANGED }), { kind: 'K', row: row({ id: 'z' }) }),
+  ])
+  applier.apply(moved.spans, moved.relations)
+  unsettled.add(moved)
+  // The table is read again: its first chunk does not see the move and ends before z, its second one sees it.
+  table.beginGeneration()
+  const scan = table.generation - 1
+  mergeChunk(chunkOf(captured, '12:12:', []), unsettled, applier, writer)
+  mergeChunk(chunkOf(captured, '13:13:', []), unsettled, applier, writer)
+  table.sweep(scan)
+  expect([...captured.rows().values()]).toEqual(['id=a name=Z city=LARGE'])
+})

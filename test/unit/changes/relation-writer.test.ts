@@ -26,7 +26,7 @@ interface Line {
 function line(model: 'Shop' | 'Sale' = 'Shop', identity: 'd' | 'f' = 'd'): Line {
   const captured = capture(model, [model === 'Shop' ? shops : sales], { identity })
   const unknown: [readonly string[], boolean][] = []
-  const applier = new ChangeApplier([captured], (_model, key, hasMoved) => unknown.push([key, hasMoved]))
+  const applier = new ChangeApplier([captured], (_model, key, former) => unknown.push([key, former !== null]))
   return {
     captured,
     wire: captured.wire,
