@@ -1,121 +1,96 @@
-import {
-  execute,
-  lockedKeys,
-  takeSnapshot,
-  type ModelSnapshot,
-  type ModelTable,
-  type ModelTransaction,
-  type Statement,
-} from './server-model.ts'
-
-/** One thing in the WAL, in its order: the commit of a transaction (its index) or a chunk's high watermark. */
-export type WalEntry =
-  | { readonly kind: 'commit'; readonly transaction: ModelTransaction }
-  | { readonly kind: 'watermark'; readonly chunk: number }
-
-/** One way in which everything can go, as far as a reader of chunks and WAL can tell. */
-export interface Outcome {
-  /** In the order of their writes, which is also that of their ids. */
-  readonly executed: readonly ModelTransaction[]
-  readonly wal: readonly WalEntry[]
-  /** One a chunk. */
-  readonly snapshots: readonly ModelSnapshot[]
-  readonly truth: ModelTable
-}
-
-/** What is explored: so many transactions out of these programs, and chunks that are read one after the other. */
-export interface Exploration {
-  readonly start: ModelTable
-  readonly programs: readonly (readonly Statement[])[]
-  readonly transactions: number
-  readonly chunks: number
-  readonly firstXid: number
-}
-
-interface State {
-  readonly executed: readonly ModelTransaction[]
-  /** By index of `executed`: 1 written, 2 in the WAL, 3 visible. */
-  readonly stage: readonly (1 | 2 | 3)[]
-  readonly table: ModelTable
-  readonly wal: readonly WalEntry[]
-  readonly snapshots: readonly ModelSnapshot[]
-}
+import { Steps, type ConfirmRule, type Session, type Space, type State, type WalEntry } from './steps.ts'
 
 /**
- * Visits every outcome once, whatever number of interleavings lead to it.
- *
- * Steps: a transaction writes (if nobody who is not visible yet holds its keys), its commit reaches the WAL, it
- * becomes visible; a chunk's snapshot is taken, its watermark reaches the WAL. Any step that can be taken may be next.
+ * One way in which everything can go, as far as anybody can tell: `table` is the truth at the end. If `isEarly` a chunk was
+ * read before the shipped code would have read it: who reads on must get into trouble somewhere.
  */
-export function explore(space: Exploration, visit: (outcome: Outcome) => void): number {
-  const known = new Set<string>()
-  let states = 0
-  const go = (state: State): void => {
-    const name = nameOf(state)
-    if (known.has(name)) return
-    known.add(name)
-    states += 1
-    const { executed, stage, table, wal, snapshots } = state
-    let isOver = true
-    if (executed.length < space.transactions) {
-      const locks = executed
-        .filter((_, index) => stage[index] !== 3)
-        .map(({ statements }) => lockedKeys(statements))
-      for (const statements of space.programs) {
-        const keys = lockedKeys(statements)
-        if (locks.some((held) => [...keys].some((key) => held.has(key)))) continue
-        const next = execute(table, statements)
-        if (next === null) continue
-        isOver = false
-        const xid = space.firstXid + executed.length
-        go({
-          ...state,
-          executed: [...executed, { xid, statements, before: table }],
-          stage: [...stage, 1],
-          table: next,
-        })
+export type Outcome = Pick<State, 'wal' | 'slotStart' | 'sessions' | 'table' | 'isEarly'>
+
+/** How much there was. */
+export interface Explored {
+  /** Different sequences of steps. */
+  readonly behaviours: number
+  /** Those in which no chunk is read too early. */
+  readonly allowed: number
+  /** Behaviours that nobody could tell apart count once. */
+  readonly outcomes: number
+}
+
+type Counts = readonly [behaviours: number, allowed: number]
+
+/**
+ * Visits every outcome once, and counts the behaviours that lead to them.
+ *
+ * Any step that can be taken may be next: a transaction writes, its commit reaches the WAL, it becomes visible; the slot is
+ * made; a chunk is read, its watermark reaches the WAL; an entry is delivered, what is settled is confirmed, the session
+ * ends and the next begins. In the last session nobody looks at what has been delivered yet, so there it is no step.
+ */
+export function explore(space: Space, confirm: ConfirmRule, visit: (outcome: Outcome) => void): Explored {
+  const steps = new Steps(space, confirm)
+  let outcomes = 0
+  /** One part of the space after the other, by the first write, which keeps few states in memory. */
+  const part = (first: State): Counts => {
+    const known = new Map<string, Counts>()
+    const count = (state: State): Counts => {
+      const name = nameOf(state)
+      const found = known.get(name)
+      if (found !== undefined) return found
+      const next = steps.ofConsumer(state)
+      if (state.executed.length > 0) next.push(...steps.ofServer(state))
+      else {
+        const { executed, stages, table } = first
+        next.push({ ...state, executed, stages, table })
       }
+      const result = next.length === 0 ? end(state) : sum(next.map(count))
+      known.set(name, result)
+      return result
     }
-    executed.forEach((transaction, index) => {
-      const now = stage[index]
-      if (now === 3 || now === undefined) return
-      isOver = false
-      const following: State = { ...state, stage: stage.with(index, now === 1 ? 2 : 3) }
-      go(now === 1 ? { ...following, wal: [...wal, { kind: 'commit', transaction }] } : following)
-    })
-    const watermarks = wal.filter(({ kind }) => kind === 'watermark').length
-    if (watermarks < snapshots.length) {
-      isOver = false
-      go({ ...state, wal: [...wal, { kind: 'watermark', chunk: watermarks }] })
-    } else if (snapshots.length < space.chunks) {
-      isOver = false
-      const visible = new Set(executed.filter((_, index) => stage[index] === 3).map(({ xid }) => xid))
-      const snapshot = takeSnapshot(
-        executed.map(({ xid }) => xid),
-        visible,
-        space.firstXid,
-      )
-      go({ ...state, snapshots: [...snapshots, snapshot] })
-    }
-    if (isOver) visit({ executed, wal, snapshots, truth: table })
+    return count(steps.initial)
   }
-  go({ executed: [], stage: [], table: space.start, wal: [], snapshots: [] })
-  return states
+  const end = ({ wal, slotStart, sessions, table, isEarly }: State): Counts => {
+    outcomes += 1
+    visit({ wal, slotStart, sessions, table, isEarly })
+    return [1, isEarly ? 0 : 1]
+  }
+  const [behaviours, allowed] = sum(steps.writes(steps.initial).map(part))
+  return { behaviours, allowed, outcomes }
 }
 
-const programNames = new WeakMap<readonly Statement[], number>()
-let programCount = 0
-
-function programName(statements: readonly Statement[]): number {
-  const known = programNames.get(statements)
-  if (known !== undefined) return known
-  programCount += 1
-  programNames.set(statements, programCount)
-  return programCount
+function sum(counts: readonly Counts[]): Counts {
+  let [behaviours, allowed] = [0, 0]
+  for (const [more, moreAllowed] of counts) {
+    behaviours += more
+    allowed += moreAllowed
+  }
+  return [behaviours, allowed]
 }
 
-function nameOf({ executed, stage, wal, snapshots }: State): string {
-  const programs = executed.map(({ statements }) => programName(statements)).join('.')
-  const order = wal.map((entry) => (entry.kind === 'commit' ? entry.transaction.xid : 'w')).join('.')
-  return `${programs}|${stage.join('')}|${order}|${snapshots.map(({ text }) => text).join('/')}`
+function nameOf({ stages, executed, wal, slotStart, isUp, delivered, isEarly, sessions }: State): string {
+  let name = `${slotStart}${isUp ? 'u' : 'd'}${delivered}${isEarly ? '!' : ''}`
+  for (const stage of stages) name += stage
+  for (const transaction of executed) name += `.${transaction.name}`
+  name += `|${walName(wal)}`
+  for (const session of sessions) name += `|${sessionName(session)}`
+  return name
+}
+
+/** One text for a part of the WAL: different for different entries. */
+export function walName(wal: readonly WalEntry[]): string {
+  let name = ''
+  for (const entry of wal) {
+    name += entry.kind === 'commit' ? `.${entry.transaction.name}` : `.w${entry.session}${entry.chunk}`
+  }
+  return name
+}
+
+/** One text for what of a session still matters. */
+export function sessionName({ confirmed, writers, steps, chunks }: Session): string {
+  let name = `${writers.join()} ${chunks} `
+  if (confirmed !== null) name += `=${confirmed.shipped}/${confirmed.applied}`
+  for (const step of steps) {
+    if (step.kind === 'deliver') name += 'd'
+    else if (step.kind === 'confirm') name += `p${step.snapshot.text}`
+    else name += `c${step.at}@${step.snapshot.text}`
+  }
+  return name
 }
