@@ -38,7 +38,10 @@ export interface Backlog {
 export const PUBLICATION = 'dbsync'
 
 /** Fills users and restaurants, leaves visits empty, and makes the publication. */
-export async function prepareTables(server: Database, { users, restaurants }: BacklogSize): Promise<void> {
+export async function prepareTables(
+  server: Database,
+  { users, restaurants }: Pick<BacklogSize, 'users' | 'restaurants'>,
+): Promise<void> {
   await server.query(`
     INSERT INTO users (id, first_name, user_name, email)
       SELECT i, 'First ' || i, 'user' || i, 'user' || i || '@example.com' FROM generate_series(1, ${users}) i;

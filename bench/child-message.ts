@@ -3,6 +3,8 @@ export type ChildMessage =
   | { readonly kind: 'live' }
   | { readonly kind: 'waiting' }
   | { readonly kind: 'done'; readonly run: SideRun }
+  /** When something happened to each transaction of a writer, by their order, on the clock of {@link nowNs}. */
+  | { readonly kind: 'times'; readonly times: readonly number[] }
 
 /** One side's way through the backlog, measured inside its process, from the start of the stream to its last commit. */
 export interface SideRun {
@@ -25,6 +27,11 @@ export function startClocks(): () => SideRun {
       maxRssBytes: process.resourceUsage().maxRSS * 1024,
     }
   }
+}
+
+/** Nanoseconds of the machine's monotonic clock, which all processes share. */
+export function nowNs(): number {
+  return Number(process.hrtime.bigint())
 }
 
 /** Tells the bench. */

@@ -61,6 +61,13 @@ export class Child implements AsyncDisposable {
     return message.run
   }
 
+  /** Resolves with the times that the side has noted. Throws if it ends without. */
+  async times(): Promise<readonly number[]> {
+    const message = await this.#receive('times')
+    if (message.kind !== 'times') throw new Error('received another message than was asked for')
+    return message.times
+  }
+
   /** Stops the process where it is; it uses no CPU until `resume`. */
   suspend(): void {
     this.#process.kill('SIGSTOP')

@@ -39,7 +39,7 @@ export type {
 export type { SlotOptions, SyncOptions, ViewSet } from './engine/options.ts'
 export type { Sync, SyncStatus, SyncViews } from './engine/sync.ts'
 export type { SyncEvent, SyncState } from './engine/sync-event.ts'
-export type { ConnectionOptions } from './postgres/connect.ts'
+export type { ConnectionOptions } from './postgres/resolve-connection.ts'
 export type { Finding } from './postgres/preflight.ts'
 export type { MemoryView, ViewBatch, ViewChange, ViewReadiness } from './stores/memory-view.ts'
 export { avg, count, max, min, sum } from './views/aggregates.ts'

@@ -9,6 +9,7 @@ export const ERROR_CODES = {
   'CONFIG.INVALID_OPTIONS': ['fix', 'an option is missing, misspelt or of the wrong kind'],
   'CONFIG.UNKNOWN_HANDLER': ['fix', 'handlers name a model that the contract does not have'],
   'CONFIG.DUPLICATE_VIEW': ['fix', 'two views carry the same name'],
+  'CONFIG.INSECURE_CONNECTION': ['fix', 'the connection would leave this machine without verified TLS'],
   'CONTRACT.INVALID': ['fix', 'the generated contract does not have the form this version reads'],
   'CONTRACT.TABLE_MISSING': ['fix', 'the database lacks a table that the contract names'],
   'CONTRACT.COLUMN_MISSING': ['fix', 'the database lacks a column that the contract names'],
@@ -16,6 +17,7 @@ export const ERROR_CODES = {
   'POSTGRES.CONNECTION_REFUSED': ['retry', 'the server cannot be reached'],
   'POSTGRES.CONNECTION_LOST': ['reconnect', 'the server or the network ended a connection'],
   'POSTGRES.AUTHENTICATION': ['fix', 'the server rejects the user, the password or the database'],
+  'POSTGRES.TLS': ['fix', 'the server offers no TLS, or its certificate cannot be verified'],
   'POSTGRES.VERSION': ['fix', 'the server is older than PostgreSQL 14'],
   'POSTGRES.WAL_LEVEL': ['fix', 'the server does not write logical WAL'],
   'POSTGRES.PERMISSION': ['fix', 'the role lacks a right'],
@@ -56,7 +58,7 @@ export type ErrorCode = keyof typeof ERROR_CODES
  * The one error class of this package.
  *
  * `message` says what was found, what is needed and what to do; it never holds row values, passwords or
- * connection strings. `details` holds the same as data.
+ * connection strings. `details` holds the same as data. A `cause` is there only where the application's own code threw it.
  *
  * @example
  * ```ts
@@ -103,8 +105,26 @@ export function invariant(condition: unknown, message: string): asserts conditio
   if (!condition) throw new DbsyncError('INTERNAL.INVARIANT', `bug in DBSync: ${message}`)
 }
 
-/** An error of ours as it is; anything else is a bug and becomes INTERNAL.INVARIANT with it as the cause. */
-export function toDbsyncError(error: unknown): DbsyncError {
+/**
+ * An error of ours as it is; anything else is a bug and becomes INTERNAL.INVARIANT. What JavaScript itself throws may quote
+ * values of rows, so of a bug only its kind and the places it came through are kept, in the details.
+ */
+export function toDbsyncError(error: unknown, where = ''): DbsyncError {
   if (isDbsyncError(error)) return error
-  return new DbsyncError('INTERNAL.INVARIANT', `bug in DBSync: ${String(error)}`, { cause: error })
+  const kind = error instanceof Error ? error.constructor.name : typeof error
+  return new DbsyncError(
+    'INTERNAL.INVARIANT',
+    `bug in DBSync: ${where}${kind}; please report it with its details`,
+    {
+      details: { kind, places: placesOf(error) },
+    },
+  )
+}
+
+/** The lines of a stack that name functions and files, without the message before them. */
+function placesOf(error: unknown): readonly string[] {
+  if (!(error instanceof Error) || typeof error.stack !== 'string') return []
+  const stack = error.message === '' ? error.stack : (error.stack.split(error.message).at(-1) ?? '')
+  const lines = stack.split('\n').map((line) => line.trim())
+  return lines.filter((line) => /^at .*:\d+:\d+\)?$/.test(line)).slice(0, 10)
 }

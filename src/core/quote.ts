@@ -31,3 +31,18 @@ export function quoteLiteral(text: string): string {
   const quoted = text.replaceAll("'", "''")
   return quoted.includes('\\') ? `E'${quoted.replaceAll('\\', '\\\\')}'` : `'${quoted}'`
 }
+
+/**
+ * Quotes a text for a command of the replication protocol, whose literals know no backslashes.
+ *
+ * Throws: INTERNAL.INVARIANT for a text with a NUL.
+ *
+ * @example
+ * ```ts
+ * quoteProtocolLiteral('\\') // '\\', where quoteLiteral has E'\\\\'
+ * ```
+ */
+export function quoteProtocolLiteral(text: string): string {
+  invariant(!text.includes('\0'), 'a literal in a command holds a NUL')
+  return `'${text.replaceAll("'", "''")}'`
+}

@@ -8,7 +8,7 @@ import type { Sync } from './sync.ts'
  * The library reads no environment, installs no process handlers and writes to no console: what there is to
  * say comes through `onEvent`, `status` and errors.
  *
- * Throws: CONFIG.INVALID_OPTIONS, CONFIG.DUPLICATE_VIEW, CONFIG.UNKNOWN_HANDLER.
+ * Throws: CONFIG.INVALID_OPTIONS, CONFIG.INSECURE_CONNECTION, CONFIG.DUPLICATE_VIEW, CONFIG.UNKNOWN_HANDLER.
  *
  * @example
  * ```ts

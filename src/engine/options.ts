@@ -1,7 +1,12 @@
 import { z } from 'zod'
 import { DbsyncError } from '../core/errors.ts'
 import type { Schema } from '../contract/schema-contract.ts'
-import type { ConnectionOptions } from '../postgres/connect.ts'
+import { assertPublicationName } from '../postgres/publication.ts'
+import {
+  resolveConnection,
+  type ConnectionOptions,
+  type ConnectionTarget,
+} from '../postgres/resolve-connection.ts'
 import { assertSlotName } from '../replication/slot.ts'
 import type { ViewDefinition } from '../views/define-view.ts'
 import type { ModelHandlers } from './handler-queue.ts'
@@ -27,14 +32,22 @@ export interface SlotOptions {
 export interface SyncOptions<Views extends ViewSet = ViewSet, Handlers = unknown> {
   /** The generated `schema`. */
   readonly schema: Schema<Handlers>
-  /** The primary's connection string, or node-pg's configuration. Direct: a transaction pooler cannot replicate. */
+  /**
+   * The primary's connection string, or node-pg's configuration. Direct: a transaction pooler cannot replicate.
+   *
+   * A host other than this one needs verified TLS: `sslmode=verify-full` (`prefer`, `require` and `verify-ca` mean the same) in the string,
+   * with `sslrootcert=FILE` for a certificate authority of your own, or `ssl: { ca }` in the configuration, which counts before the
+   * string. A password that is a function is called for each connection.
+   */
   readonly connection: ConnectionOptions
+  /** Allows plain text and unverified certificates to hosts other than this one. Default: false. */
+  readonly allowInsecure?: boolean
   /** Views to keep in memory. */
   readonly views?: Views
   /** What to do on each change, by model and kind. */
   readonly handlers?: NoInfer<Handlers>
   readonly slot?: SlotOptions
-  /** The publication's name; created if it is missing. Default: `dbsync`. */
+  /** The publication's name, at most 63 bytes; created if it is missing. Default: `dbsync`. */
   readonly publication?: string
   /** How often a failing handler is called for one change before the sync stops. Default: 5. */
   readonly handlerAttempts?: number
@@ -45,7 +58,7 @@ export interface SyncOptions<Views extends ViewSet = ViewSet, Handlers = unknown
 /** Options with their defaults, checked. */
 export interface CheckedOptions {
   readonly schema: Schema
-  readonly connection: ConnectionOptions
+  readonly connection: ConnectionTarget
   readonly views: ViewSet
   readonly handlers: ReadonlyMap<string, ModelHandlers>
   readonly slot: { readonly name: string | null; readonly durable: boolean; readonly waitMs: number }
@@ -69,6 +82,7 @@ const optionsSchema = z.strictObject({
   connection: z.union([z.string().min(1), z.looseObject({})], {
     error: 'must be a connection string or a node-pg configuration; is the environment variable set?',
   }),
+  allowInsecure: z.boolean().optional(),
   views: z
     .record(
       z.string(),
@@ -91,7 +105,7 @@ const optionsSchema = z.strictObject({
       waitMs: z.number().int().min(0).optional(),
     })
     .optional(),
-  publication: z.string().min(1).max(63).optional(),
+  publication: z.string().optional(),
   handlerAttempts: z.number().int().min(1).optional(),
   onEvent: functionSchema.optional(),
 })
@@ -99,7 +113,7 @@ const optionsSchema = z.strictObject({
 /**
  * Checks what the caller gave, with every problem in one message.
  *
- * Throws: CONFIG.INVALID_OPTIONS, CONFIG.DUPLICATE_VIEW, CONFIG.UNKNOWN_HANDLER.
+ * Throws: CONFIG.INVALID_OPTIONS, CONFIG.INSECURE_CONNECTION, CONFIG.DUPLICATE_VIEW, CONFIG.UNKNOWN_HANDLER.
  */
 export function checkOptions(options: SyncOptions): CheckedOptions {
   const result = optionsSchema.safeParse(options)
@@ -115,7 +129,8 @@ export function checkOptions(options: SyncOptions): CheckedOptions {
       },
     )
   }
-  const { schema, connection } = options
+  const { schema } = options
+  const connection = checkConnection(options)
   const views = options.views ?? {}
   checkViews(schema, views)
   const handlers = checkHandlers(schema, result.data.handlers ?? {})
@@ -128,16 +143,26 @@ export function checkOptions(options: SyncOptions): CheckedOptions {
   const durable = options.slot?.durable ?? handlers.size > 0
   const name = options.slot?.name ?? (durable ? 'dbsync' : null)
   if (name !== null) assertSlotName(name)
+  const publication = options.publication ?? 'dbsync'
+  assertPublicationName(publication)
   return {
     schema,
     connection,
     views,
     handlers,
     slot: { name, durable, waitMs: options.slot?.waitMs ?? 10_000 },
-    publication: options.publication ?? 'dbsync',
+    publication,
     handlerAttempts: options.handlerAttempts ?? 5,
     onEvent: quiet(options.onEvent),
   }
+}
+
+/** Refuses now what no session would get through; each resolves it again, so that a renewed certificate file is read. */
+function checkConnection({ connection, allowInsecure = false }: SyncOptions): ConnectionTarget {
+  const given = typeof connection === 'string' ? { connectionString: connection } : connection
+  const target = { ...given, allowInsecure }
+  resolveConnection(target)
+  return target
 }
 
 /** What a listener throws is its own affair: it must not end the stream that it is told of. */

@@ -16,7 +16,10 @@ export type SyncState =
   | 'closed'
   | 'failed'
 
-/** What a running sync tells `onEvent`. Never holds row values, passwords or connection strings. */
+/**
+ * What a running sync tells `onEvent`. Never holds row values, passwords or connection strings, but for the `error` of `handler-retry`
+ * and `listener-error`, which is what the application's own code threw.
+ */
 export type SyncEvent =
   | { readonly kind: 'state'; readonly state: SyncState }
   | {

@@ -1,7 +1,7 @@
 import { Bell } from './bell.ts'
 import { sleep } from '../core/backoff.ts'
 import { DbsyncError, isDbsyncError } from '../core/errors.ts'
-import type { ConnectionOptions } from '../postgres/connect.ts'
+import type { ConnectionTarget } from '../postgres/resolve-connection.ts'
 import { RawSession } from '../postgres/raw-session.ts'
 import type { ChunkRange } from '../snapshot/chunk-query.ts'
 import { ChunkReader, type Chunk } from '../snapshot/chunk-reader.ts'
@@ -49,7 +49,7 @@ const CLOSE_GRACE_MS = 5_000
  */
 export class TableReader {
   readonly #host: TableReaderHost
-  readonly #connection: ConnectionOptions
+  readonly #connection: ConnectionTarget
   readonly #ended = new AbortController()
   readonly #signal: AbortSignal
   readonly #bell = new Bell()
@@ -71,7 +71,7 @@ export class TableReader {
   /** `anchor`: what the slot's creation saw; chunks are read once new snapshots see all of it. */
   constructor(options: {
     readonly host: TableReaderHost
-    readonly connection: ConnectionOptions
+    readonly connection: ConnectionTarget
     readonly anchor: Snapshot | null
     readonly signal: AbortSignal
   }) {

@@ -24,7 +24,7 @@ export class ViewCells {
 
   constructor(options: CheckedOptions, host: ViewCellsHost) {
     this.#options = options
-    const views: Record<string, ViewCell> = {}
+    const views: [string, ViewCell][] = []
     for (const [property, view] of Object.entries(options.views)) {
       const cell = new ViewCell(view.name, view.ir.key, {
         position: () => host.position(),
@@ -32,9 +32,10 @@ export class ViewCells {
         onListenerError: (error) => options.onEvent({ kind: 'listener-error', view: view.name, error }),
       })
       this.#cells.set(view.name, cell)
-      views[property] = cell
+      views.push([property, cell])
     }
-    this.views = Object.freeze(views)
+    // Assigning would lose a property that is named `__proto__`.
+    this.views = Object.freeze(Object.fromEntries(views))
   }
 
   /** Whether somebody listens to any view. */

@@ -1,4 +1,4 @@
-import { DbsyncError, isDbsyncError } from '../core/errors.ts'
+import { DbsyncError, toDbsyncError } from '../core/errors.ts'
 import { sameValue } from '../values/same-value.ts'
 import type { GroupPart, GroupStore } from './group-store.ts'
 
@@ -190,9 +190,7 @@ export class ViewState {
 
   /** Stops the view for good. */
   fail(error: unknown): void {
-    this.#failure ??= isDbsyncError(error)
-      ? error
-      : new DbsyncError('INTERNAL.INVARIANT', `bug in DBSync: the view ${this.name} failed`, { cause: error })
+    this.#failure ??= toDbsyncError(error, `the view ${this.name} failed with `)
     this.#pinned = []
     this.#beforeCounts.clear()
     this.#rows = []
@@ -235,7 +233,12 @@ export class ViewState {
 
   #makeRow(group: number): Row {
     const row: Record<string, unknown> = {}
-    for (const output of this.#outputs) row[output.name] = output.value(group)
+    for (const output of this.#outputs) {
+      const value = output.value(group)
+      // Assigning to that name would change the row's prototype.
+      if (output.name === '__proto__') Object.defineProperty(row, output.name, { value, enumerable: true })
+      else row[output.name] = value
+    }
     return Object.freeze(row)
   }
 

@@ -1,10 +1,8 @@
 import { Socket } from 'node:net'
 import pg from 'pg'
-import { DbsyncError } from '../core/errors.ts'
-import { serverError } from './server-error.ts'
-
-/** Where the database is: a connection string or node-pg's own configuration. */
-export type ConnectionOptions = string | pg.ClientConfig
+import { DbsyncError, isDbsyncError } from '../core/errors.ts'
+import { resolveConnection, type ConnectionTarget } from './resolve-connection.ts'
+import { isSqlState, serverError } from './server-error.ts'
 
 /**
  * What every session that reads values pins, so that a value has one text form on the stream and in a
@@ -27,24 +25,33 @@ export const PIN_SQL = Object.entries(PINNED_SETTINGS)
   .map(([name, value]) => `SET ${name} = '${value}'`)
   .join('; ')
 
-/** node-pg's configuration with TCP keepalive on and an application name that names us. */
-export function clientConfig(options: ConnectionOptions, role: string): pg.ClientConfig {
-  const given = typeof options === 'string' ? { connectionString: options } : options
-  return { application_name: `dbsync ${role}`, keepAlive: true, connectionTimeoutMillis: 15_000, ...given }
+/**
+ * node-pg's configuration of a session, with TCP keepalive on and an application name that names us. Every session of
+ * this package is made from it.
+ *
+ * Throws: as {@link resolveConnection}.
+ */
+export function clientConfig(target: ConnectionTarget, role: string): pg.ClientConfig {
+  return {
+    application_name: `dbsync ${role}`,
+    keepAlive: true,
+    connectionTimeoutMillis: 15_000,
+    ...resolveConnection(target),
+  }
 }
 
 /**
  * Opens an ordinary SQL session.
  *
- * Throws: POSTGRES.CONNECTION_REFUSED, POSTGRES.AUTHENTICATION, POSTGRES.LIMIT and what {@link serverError} says.
+ * Throws: POSTGRES.CONNECTION_REFUSED, POSTGRES.TLS, POSTGRES.AUTHENTICATION, POSTGRES.LIMIT, what {@link resolveConnection} and {@link serverError} says.
  */
 export async function connectSql(
-  options: ConnectionOptions,
+  target: ConnectionTarget,
   role: string,
   queryTimeoutMs?: number,
 ): Promise<pg.Client> {
   const client = new pg.Client({
-    ...clientConfig(options, role),
+    ...clientConfig(target, role),
     ...(queryTimeoutMs === undefined ? {} : { query_timeout: queryTimeoutMs }),
   })
   await connectClient(client)
@@ -70,6 +77,7 @@ export async function connectClient(client: pg.Client): Promise<void> {
 }
 
 function connectError(error: unknown, client: pg.Client): DbsyncError {
+  if (isDbsyncError(error)) return error
   const where = `${client.host}:${client.port}`
   const code = errorCode(error)
   if (code === '28P01' || code === '28000' || code === '3D000') {
@@ -79,16 +87,35 @@ function connectError(error: unknown, client: pg.Client): DbsyncError {
         (code === '3D000'
           ? `database "${client.database}" does not exist. Create it or correct the connection.`
           : `role "${client.user}" could not log in. Check user, password and pg_hba.conf.`),
-      { details: { sqlState: code, user: client.user, database: client.database }, cause: error },
+      { details: { sqlState: code, user: client.user, database: client.database } },
     )
   }
-  if (code !== undefined && /^[0-9A-Z]{5}$/.test(code) && /\d/.test(code))
-    return serverError(error, 'connect')
+  if (code !== undefined && isSqlState(code)) return serverError(error, 'connect')
+  const problem = tlsProblem(error, code)
+  if (problem !== null) {
+    return new DbsyncError(
+      'POSTGRES.TLS',
+      `There is no verified TLS to the server at ${where}: ${problem}. Connect by the name in its certificate and with its ` +
+        'certificate authority (sslrootcert=FILE, or ssl.ca), or have the server offer TLS.',
+      { details: { host: client.host, port: client.port, reason: code ?? null } },
+    )
+  }
   return new DbsyncError(
     'POSTGRES.CONNECTION_REFUSED',
     `No PostgreSQL server answers at ${where} (${code ?? messageOf(error)}). Start the server or correct host and port.`,
-    { details: { host: client.host, port: client.port, reason: code ?? messageOf(error) }, cause: error },
+    { details: { host: client.host, port: client.port, reason: code ?? messageOf(error) } },
   )
+}
+
+const CERTIFICATE_CODE =
+  /^(?:ERR_TLS_|ERR_SSL_|ERR_OSSL_|CERT_|CRL_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|ERROR_IN_C|INVALID_|PATH_LENGTH_|HOSTNAME_)/
+
+/** What is wrong with the server's TLS, or null if that is not the trouble. */
+function tlsProblem(error: unknown, code: string | undefined): string | null {
+  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') return `its certificate is not for that name (${code})`
+  if (code !== undefined && CERTIFICATE_CODE.test(code)) return `its certificate cannot be verified (${code})`
+  // node-pg says so, without a code, when the server answers that it has none.
+  return messageOf(error) === 'The server does not support SSL connections' ? 'it offers none' : null
 }
 
 function errorCode(error: unknown): string | undefined {

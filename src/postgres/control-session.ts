@@ -1,6 +1,7 @@
 import pg from 'pg'
 import { DbsyncError, isDbsyncError } from '../core/errors.ts'
-import { connectSql, socketOf, type ConnectionOptions } from './connect.ts'
+import { connectSql, socketOf } from './connect.ts'
+import type { ConnectionTarget } from './resolve-connection.ts'
 import { serverError } from './server-error.ts'
 
 /** No question of ours takes so long on a session that is alive. */
@@ -9,12 +10,12 @@ const CLOSE_MS = 2_000
 
 /** One ordinary SQL session for everything that is asked now and then; opened when needed, again after a loss. */
 export class ControlSession {
-  readonly #options: ConnectionOptions
+  readonly #options: ConnectionTarget
   #client: pg.Client | null = null
   #connecting: Promise<pg.Client> | null = null
   #isClosed = false
 
-  constructor(options: ConnectionOptions) {
+  constructor(options: ConnectionTarget) {
     this.#options = options
   }
 

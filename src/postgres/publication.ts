@@ -14,6 +14,21 @@ interface CatalogPublication {
 }
 
 /**
+ * Checks a publication's name.
+ *
+ * Throws: CONFIG.INVALID_OPTIONS. Postgres cuts longer names silently, so that another publication could be meant.
+ */
+export function assertPublicationName(name: string): void {
+  const bytes = Buffer.byteLength(name)
+  if (bytes > 0 && bytes <= 63 && !/\0|\p{Surrogate}/u.test(name)) return
+  throw new DbsyncError(
+    'CONFIG.INVALID_OPTIONS',
+    `${JSON.stringify(name)} cannot name a publication. Use 1 to 63 bytes of text without a NUL.`,
+    { details: { publication: name } },
+  )
+}
+
+/**
  * Makes sure that a publication carries every change of the tables that a sync reads, and returns its oid.
  *
  * A missing publication is created with these tables alone; one that exists is extended, never narrowed, and

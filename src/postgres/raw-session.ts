@@ -1,7 +1,8 @@
 import type { Socket } from 'node:net'
 import pg from 'pg'
 import { DbsyncError, toDbsyncError } from '../core/errors.ts'
-import { clientConfig, connectClient, PIN_SQL, socketOf, type ConnectionOptions } from './connect.ts'
+import { clientConfig, connectClient, PIN_SQL, socketOf } from './connect.ts'
+import type { ConnectionTarget } from './resolve-connection.ts'
 import { serverError, type ServerErrorFields } from './server-error.ts'
 
 /**
@@ -113,7 +114,7 @@ export class RawSession {
    *
    * Throws: as {@link connectClient}.
    */
-  static async connect(options: ConnectionOptions, role: string, replication: boolean): Promise<RawSession> {
+  static async connect(options: ConnectionTarget, role: string, replication: boolean): Promise<RawSession> {
     // `replication` is a start-up parameter that node-pg passes on; its types do not know it.
     const config: pg.ClientConfig & { replication?: string } = clientConfig(options, role)
     if (replication) config.replication = 'database'
@@ -339,7 +340,8 @@ export class RawSession {
   }
 
   #fail(fields: ServerErrorFields, sql: string): DbsyncError {
-    const verb = sql.trimStart().split(/\s+/, 2).join(' ')
+    // No more of it: what follows may be a literal.
+    const verb = /^\s*([A-Z_]+(?: [A-Z_]+)?)/.exec(sql)?.[1] ?? 'a statement'
     return serverError(
       { code: fields.sqlState, message: fields.message },
       `run ${verb} on the ${this.#role} session`,

@@ -1,8 +1,10 @@
 import { DbsyncError } from '../core/errors.ts'
 import { lsn, maxLsn, ZERO_LSN, type Lsn } from '../core/lsn.ts'
-import type { ConnectionOptions } from '../postgres/connect.ts'
+import { quoteIdentifier, quoteProtocolLiteral } from '../core/quote.ts'
+import type { ConnectionTarget } from '../postgres/resolve-connection.ts'
 import { RawSession } from '../postgres/raw-session.ts'
 import type { ServerErrorFields } from '../postgres/server-error.ts'
+import { assertSlotName } from './slot.ts'
 
 /** Receives the stream, synchronously and in order. */
 export interface StreamReceiver {
@@ -55,7 +57,7 @@ export class ReplicationSession {
   }
 
   /** Opens the walsender session. Throws: as `RawSession.connect`. */
-  static async connect(options: ConnectionOptions): Promise<ReplicationSession> {
+  static async connect(options: ConnectionTarget): Promise<ReplicationSession> {
     return new ReplicationSession(await RawSession.connect(options, 'replication', true))
   }
 
@@ -107,9 +109,11 @@ export class ReplicationSession {
           'The server ended the stream; it is probably shutting down.',
         ),
       )
+    assertSlotName(slot)
     await raw.startCopyBoth(
       `START_REPLICATION SLOT ${slot} LOGICAL 0/0 (proto_version '1', messages 'true', ` +
-        `publication_names ${publicationNames(publication)})`,
+        // A list of identifiers inside a literal.
+        `publication_names ${quoteProtocolLiteral(quoteIdentifier(publication))})`,
     )
     this.#timer = setInterval(() => this.#tick(), statusMs)
   }
@@ -212,10 +216,4 @@ export class ReplicationSession {
 /** The clock as Postgres counts: microseconds since 2000-01-01 UTC. */
 function nowUs(): bigint {
   return BigInt(Date.now()) * 1000n - POSTGRES_EPOCH_US
-}
-
-/** The publication's name as START_REPLICATION reads it: an identifier list inside a literal. */
-function publicationNames(publication: string): string {
-  const identifier = `"${publication.replaceAll('"', '""')}"`
-  return `'${identifier.replaceAll("'", "''")}'`
 }

@@ -92,14 +92,9 @@ export function jsonCodec(column: ColumnContract, place: string): BytesCodec {
     publicFromText(text) {
       try {
         return JSON.parse(text) as unknown
-      } catch (cause) {
-        throw new DbsyncError(
-          'CHANGES.UNDECODABLE_VALUE',
-          undecodable(place, column.pgType, 'no JSON').message,
-          {
-            cause,
-          },
-        )
+      } catch {
+        // What JSON.parse throws quotes the text.
+        throw undecodable(place, column.pgType, 'no JSON')
       }
     },
     textFromPublic: (value) => JSON.stringify(value),

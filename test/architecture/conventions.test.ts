@@ -56,6 +56,19 @@ test('the runtime writes to no console, ends no process and reads no environment
   expect(matching(RUNTIME, /\bprocess\.|\bglobalThis\./)).toEqual([])
 })
 
+test('every session is opened from the configuration that the TLS policy has passed', () => {
+  const openers = RUNTIME.filter(({ code }) => /\bnew (?:pg\.)?(?:Client|Pool|Connection)\(/.test(code))
+  expect(openers.map(({ path }) => path)).toEqual([
+    'src/postgres/connect.ts',
+    'src/postgres/raw-session.ts',
+    // It makes one that is never connected, to have node-pg read a string.
+    'src/postgres/resolve-connection.ts',
+  ])
+  for (const { path, code } of openers.slice(0, 2))
+    expect([path, /clientConfig\(/.test(code)]).toEqual([path, true])
+  expect(source('src/postgres/resolve-connection.ts').code).not.toMatch(/\.connect\(/)
+})
+
 test('no code is made from text', () => {
   expect(matching(SHIPPED, /\beval\s*\(|\bnew Function\b|\bFunction\s*\(|node:vm/)).toEqual([])
 })

@@ -18,7 +18,7 @@ const LAW: Readonly<Record<string, Floor>> = {
   contract: { floors: ['core'], packages: ['node:crypto', 'zod'] },
   values: { floors: ['core', 'contract'] },
   zset: { floors: ['core', 'contract', 'values'] },
-  postgres: { floors: ['core', 'contract'], packages: ['node:net', 'pg'] },
+  postgres: { floors: ['core', 'contract'], packages: ['node:fs', 'node:net', 'node:tls', 'pg'] },
   replication: { floors: ['core', 'postgres'] },
   wal: { floors: ['core'] },
   snapshot: { floors: ['core', 'contract', 'postgres', 'wal'], packages: ['node:crypto'] },

@@ -61,8 +61,14 @@ export async function freePort(): Promise<number> {
   return address.port
 }
 
-/** Starts PostgreSQL 18 from the npm package in a temporary folder; as an unprivileged user when we are root. */
-export async function startEmbedded(flags: readonly string[] = []): Promise<OwnServer> {
+/**
+ * Starts PostgreSQL 18 from the npm package in a temporary folder; as an unprivileged user when we are root. `onLog` gets the
+ * server's log as it comes, in pieces.
+ */
+export async function startEmbedded(
+  flags: readonly string[] = [],
+  onLog: (text: string) => void = () => {},
+): Promise<OwnServer> {
   const dataDir = await mkdtemp(join(tmpdir(), 'dbsync-pg-'))
   const port = await freePort()
   const server = new EmbeddedPostgres({
@@ -75,7 +81,7 @@ export async function startEmbedded(flags: readonly string[] = []): Promise<OwnS
     authMethod: 'scram-sha-256',
     initdbFlags: ['--encoding=UTF8', '--locale=C'],
     postgresFlags: [...SERVER_FLAGS, '-c', `unix_socket_directories=${tmpdir()}`, ...flags],
-    onLog: () => {},
+    onLog,
     onError: () => {},
   })
   const stopped = async (): Promise<void> => {

@@ -1,4 +1,5 @@
 import { createServer, type Socket } from 'node:net'
+import { inspect } from 'node:util'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { DbsyncError } from '../../../src/core/errors.ts'
@@ -286,10 +287,14 @@ test('a receiver that throws ends the session as the bug that it is, not the pro
   for (const hook of ['onCopyData', 'onChunkEnd'] as const) {
     const session = await server.session()
     session[hook] = () => {
-      throw new TypeError('mine')
+      throw new TypeError('mine, with a row value')
     }
     server.answers.push([Buffer.concat([copyData('x'), complete('COPY'), ready])])
     await session.query('COPY').catch(() => {})
-    expect(await session.closed).toMatchObject({ code: 'INTERNAL.INVARIANT', cause: new TypeError('mine') })
+    const error = await session.closed
+    const places = [expect.stringContaining('raw-session')]
+    expect(error).toMatchObject({ code: 'INTERNAL.INVARIANT', details: { kind: 'TypeError' } })
+    expect(error?.details['places']).toEqual(expect.arrayContaining(places))
+    expect(inspect(error)).not.toContain('row value')
   }
 })

@@ -1,0 +1,198 @@
+import { join, resolve } from 'node:path'
+import type { Node } from 'typescript/unstable/ast'
+import {
+  isBinaryExpression,
+  isCallExpression,
+  isConditionalExpression,
+  isIdentifier,
+  isNoSubstitutionTemplateLiteral,
+  isParenthesizedExpression,
+  isStringLiteral,
+  isTemplateExpression,
+} from 'typescript/unstable/ast/is'
+import { API } from 'typescript/unstable/sync'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { sources } from './sources.ts'
+
+/*
+ * Names and values get into SQL through the functions of core/quote.ts. Every template with a word of SQL in it is looked at:
+ * what it interpolates is a call of one of these, or stands below with the reason why it is safe.
+ */
+
+const ROOT = resolve(import.meta.dirname, '../..')
+
+/** Functions whose result may stand in a statement, and where they are. */
+const QUOTING = new Set([
+  'quoteIdentifier', // core/quote.ts
+  'quoteLiteral',
+  'quoteProtocolLiteral',
+  'tableName', // postgres/preflight.ts: two quoted identifiers
+  'watermarkSql', // snapshot/chunk-query.ts: a statement of two literals
+  'selectSql', // snapshot/chunk-query.ts, looked at like any other
+  'tupleOf', // literals
+  'keyColumns', // quoted identifiers
+  'writeExpression', // views/to-sql.ts, looked at whole below
+  'writeColumn',
+])
+
+/** Other interpolations, by file, each with its reason. */
+const SAFE: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  'src/engine/ghosts.ts': {
+    name: 'of tableName',
+    texts: 'quoted identifiers',
+    "key('held')": 'quoted identifiers after a constant',
+    "key('asked')": 'quoted identifiers after a constant',
+    "conditions.join(' AND ')": 'of boundsSql, without a condition of the application',
+  },
+  'src/postgres/connect.ts': {
+    name: 'the names of PINNED_SETTINGS, a constant',
+    value: 'the values of PINNED_SETTINGS, a constant',
+  },
+  'src/postgres/preflight.ts': { name: 'of tableName' },
+  'src/postgres/publication.ts': {
+    "tables.join(', ')": 'of tableName',
+    "models.map(tableName).join(', ')": 'of tableName',
+    extra: 'one of two constants',
+  },
+  'src/replication/replication-session.ts': { slot: 'assertSlotName, just before: [a-z0-9_]' },
+  'src/replication/slot.ts': { name: 'assertSlotName, just before: [a-z0-9_]' },
+  'src/snapshot/chunk-query.ts': {
+    name: 'of tableName',
+    columns: 'quoted identifiers',
+    keys: 'quoted literals',
+    where: 'of the conditions',
+    "conditions.join(' AND ')":
+      'of boundsSql: quoted, but for the condition that the application itself wrote',
+    order: 'quoted identifiers',
+    'range.limit': 'a number of ChunkSize',
+  },
+  'src/views/to-sql.ts': {
+    name: 'two quoted identifiers and an alias, or the name of a function of the IR',
+    "ir.groupBy.map((column) => writeColumn(column, models)).join(', ')": 'quoted columns',
+    "parts.join(name === 'and' ? ' AND ' : ' OR ')": 'of writeExpression',
+    "parts.slice(1).join(', ')": 'of writeExpression',
+    'parts.join(` ${OPERATORS[name]} `)': 'of writeExpression',
+    'parts.map((part, index) => collated(part, args[index]?.type)).join(` ${OPERATORS[name]} `)':
+      'of writeExpression',
+    'OPERATORS[name]': 'a constant',
+    first: 'of writeExpression',
+    value: 'of writeExpression, or a quoted literal',
+    'type.pgType': 'of the contract; the literal’s own type, known to the codecs',
+    'collated(value, argument.type)': 'of writeExpression',
+  },
+}
+
+/** Places where a statement is part of a message to a person, by the end of what stands before them. */
+const MESSAGES: Readonly<Record<string, readonly string[]>> = {
+  'src/postgres/preflight.ts': [
+    'Role "${server.role}',
+    '${name} ${found}',
+    "the old value of (${keyColumns.join(', ')}",
+  ],
+  'src/postgres/publication.ts': [
+    'ublication "${name}',
+    'Publication "${name}" filters the rows of ${table}',
+  ],
+}
+
+const SQL =
+  /\b(?:SELECT|INSERT|UPDATE|DELETE|FROM|WHERE|JOIN|GROUP BY|ORDER BY|LIMIT|COPY|LOCK|SET|RESET|ALTER|CREATE|DROP|GRANT|BEGIN|COMMIT|SLOT|TABLE|IN|AS|AND|NULL|COLLATE|START_REPLICATION|CREATE_REPLICATION_SLOT|IDENTIFY_SYSTEM|publication_names)\b/
+
+interface Interpolation {
+  readonly path: string
+  readonly text: string
+  /** What stands before it in its template. */
+  readonly before: string
+  readonly expression: Node
+}
+
+let api: API
+let interpolations: readonly Interpolation[]
+
+beforeAll(() => {
+  api = new API({ cwd: ROOT })
+  const [project] = api.updateSnapshot({ openProject: join(ROOT, 'tsconfig.json') }).getProjects()
+  interpolations = sources('src').flatMap(({ path }) => {
+    const file = project?.program.getSourceFile(join(ROOT, path))
+    if (file === undefined) throw new Error(`${path} is not part of the project`)
+    return inSql(path, file)
+  })
+})
+
+afterAll(() => api.close())
+
+/** What templates with SQL interpolate, and what is added to texts with SQL by `+`. */
+function inSql(path: string, root: Node): Interpolation[] {
+  const found: Interpolation[] = []
+  // All of to-sql is SQL, also where a piece holds no word of it.
+  const isAllSql = path === 'src/views/to-sql.ts'
+  const note = (expression: Node, before: string): void => {
+    found.push({ path, text: expression.getText().replaceAll(/\s+/g, ' '), before, expression })
+  }
+  const visit = (node: Node): void => {
+    if (isTemplateExpression(node)) {
+      const text = [node.head.text, ...node.templateSpans.map((span) => span.literal.text)].join(' ')
+      let before = node.head.text
+      for (const span of node.templateSpans) {
+        if (isAllSql || SQL.test(text)) note(span.expression, before)
+        before += `\${${span.expression.getText()}}${span.literal.text}`
+      }
+    }
+    if (isBinaryExpression(node) && node.operatorToken.getText() === '+') {
+      const parts = summands(node)
+      if (parts.some((part) => isText(part) && SQL.test(part.getText()))) {
+        for (const part of parts) if (!isText(part)) note(part, '')
+      }
+    }
+    node.forEachChild(visit)
+  }
+  root.forEachChild(visit)
+  return found
+}
+
+function summands(node: Node): Node[] {
+  if (isParenthesizedExpression(node)) return summands(node.expression)
+  if (!isBinaryExpression(node) || node.operatorToken.getText() !== '+') return [node]
+  return [...summands(node.left), ...summands(node.right)]
+}
+
+function isText(node: Node): boolean {
+  return isStringLiteral(node) || isNoSubstitutionTemplateLiteral(node) || isTemplateExpression(node)
+}
+
+/** Whether an expression is a call of a quoting function, a constant, or a choice between such. */
+function isQuoted(node: Node): boolean {
+  if (isParenthesizedExpression(node)) return isQuoted(node.expression)
+  if (isConditionalExpression(node)) return isQuoted(node.whenTrue) && isQuoted(node.whenFalse)
+  if (isCallExpression(node)) return isIdentifier(node.expression) && QUOTING.has(node.expression.text)
+  // A template inside is looked at by itself, if it has SQL.
+  return isText(node)
+}
+
+/** The exceptions that an interpolation may be. */
+function exceptionsOf({ path, text, before }: Interpolation): string[] {
+  const told = (MESSAGES[path] ?? []).filter((end) => `${before}\${${text}`.endsWith(end.replace(/\}$/, '')))
+  return [...(SAFE[path]?.[text] === undefined ? [] : [text]), ...told].map((entry) => `${path}: ${entry}`)
+}
+
+test('nothing gets into SQL but through the quoting functions', () => {
+  const loose = interpolations.filter((one) => !isQuoted(one.expression) && exceptionsOf(one).length === 0)
+  expect(loose.map(({ path, before, text }) => `${path}: ${before.slice(-30)}\${${text}}`)).toEqual([])
+  expect(interpolations.length).toBeGreaterThan(50)
+})
+
+test('every exception is still needed', () => {
+  const used = new Set(interpolations.filter((one) => !isQuoted(one.expression)).flatMap(exceptionsOf))
+  const listed = [
+    ...Object.entries(SAFE).flatMap(([path, texts]) => Object.keys(texts).map((text) => `${path}: ${text}`)),
+    ...Object.entries(MESSAGES).flatMap(([path, texts]) => texts.map((text) => `${path}: ${text}`)),
+  ]
+  expect(listed.filter((entry) => !used.has(entry))).toEqual([])
+})
+
+test('quotes are doubled in one file', () => {
+  const doubling = /replaceAll\(\s*(?:'"'|"'"|`'`|\/["']\/g?)/
+  const found = sources('src').filter(({ code }) => doubling.test(code))
+  // The other one reads and writes the text of arrays, which is a value.
+  expect(found.map(({ path }) => path)).toEqual(['src/core/quote.ts', 'src/values/array-literal.ts'])
+})
