@@ -1,2 +1,3 @@
 #!/usr/bin/env node
-import '../dist/generators/bin.js'
+// Prisma sets this for the generators that it starts, and for nothing else.
+await import(process.env['PRISMA_GENERATOR_INVOCATION'] === undefined ? '#cli' : '#generator')

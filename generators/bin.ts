@@ -6,43 +6,30 @@ import { generate } from './generate.ts'
 import { serveJsonRpc } from './json-rpc.ts'
 import { writeOutput } from './write-output.ts'
 
-const USAGE = `prisma-dbsync is a Prisma generator. Add it to schema.prisma and run \`prisma generate\`:
-
-  generator dbsync {
-    provider = "prisma-dbsync"
-    output   = "../generated/dbsync"
-  }
-`
-
 async function readVersion(): Promise<string> {
   const path = fileURLToPath(import.meta.resolve('prisma-dbsync/package.json'))
   return z.object({ version: z.string() }).parse(JSON.parse(await readFile(path, 'utf8'))).version
 }
 
-// Prisma sets this for the generators that it starts, and for nothing else.
-if (process.env['PRISMA_GENERATOR_INVOCATION'] === undefined) {
-  process.stdout.write(USAGE)
-} else {
-  const methods = new Map<string, (params: unknown) => unknown>([
-    [
-      'getManifest',
-      async () => ({
-        manifest: {
-          prettyName: 'DBSync',
-          version: await readVersion(),
-          defaultOutput: '../generated/dbsync',
-        },
-      }),
-    ],
-    [
-      'generate',
-      async (params) => {
-        const { folder, files, notes } = generate(parseGeneratorInput(params))
-        await writeOutput(folder, files)
-        // The user sees stdout; what goes to stderr is Prisma's reply channel.
-        for (const note of notes) process.stdout.write(`DBSync: ${note}\n`)
+const methods = new Map<string, (params: unknown) => unknown>([
+  [
+    'getManifest',
+    async () => ({
+      manifest: {
+        prettyName: 'DBSync',
+        version: await readVersion(),
+        defaultOutput: '../generated/dbsync',
       },
-    ],
-  ])
-  await serveJsonRpc(methods, process.stdin, process.stderr)
-}
+    }),
+  ],
+  [
+    'generate',
+    async (params) => {
+      const { folder, files, notes } = generate(parseGeneratorInput(params))
+      await writeOutput(folder, files)
+      // The user sees stdout; what goes to stderr is Prisma's reply channel.
+      for (const note of notes) process.stdout.write(`DBSync: ${note}\n`)
+    },
+  ],
+])
+await serveJsonRpc(methods, process.stdin, process.stderr)

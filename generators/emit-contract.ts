@@ -22,6 +22,14 @@ export function emitContract(contract: SchemaContract, local: LocalNames): strin
   )
 }
 
+/** First characters of every `contract.json`; also how the generator knows its own files. */
+export const CONTRACT_HEAD = '{\n  "version": '
+
+/** The contract as JSON, for programs that cannot import TypeScript: the package's own command line. */
+export function emitContractJson({ version, hash, enums, models }: SchemaContract): string {
+  return `${JSON.stringify({ version, hash, enums, models }, null, 2)}\n`
+}
+
 /** A string literal in single quotes, in ASCII, safe whatever the text holds. */
 export function quote(text: string): string {
   const body = JSON.stringify(text).slice(1, -1).replaceAll('\\"', '"').replaceAll("'", "\\'")

@@ -1,5 +1,6 @@
 import { parseContract } from '../src/contract/parse-contract.ts'
 import type { GeneratorInput } from './datamodel.ts'
+import { emitContractJson } from './emit-contract.ts'
 import { emit } from './emit.ts'
 import { fromDmmf } from './from-dmmf.ts'
 import { checkNames } from './names.ts'
@@ -38,5 +39,9 @@ export function generate(input: GeneratorInput): Generated {
   checkNames(documented.contract, report)
   throwProblems(report)
   parseContract(documented.contract)
-  return { folder, files: new Map([['index.ts', emit(documented)]]), notes: report.notes }
+  const files = new Map([
+    ['index.ts', emit(documented)],
+    ['contract.json', emitContractJson(documented.contract)],
+  ])
+  return { folder, files, notes: report.notes }
 }

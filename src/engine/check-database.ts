@@ -1,6 +1,7 @@
 import { modelOf } from '../contract/lookup.ts'
 import type { ControlSession } from '../postgres/control-session.ts'
-import { assertNoFindings, preflight, type Preflight, type TableNeed } from '../postgres/preflight.ts'
+import { assertNoFindings } from '../postgres/finding.ts'
+import { preflight, type Preflight, type TableNeed } from '../postgres/preflight.ts'
 import { ensurePublication } from '../postgres/publication.ts'
 import type { Replica as CompiledViews } from '../views/compile.ts'
 import type { CheckedOptions } from './options.ts'

@@ -15,6 +15,14 @@ export interface CatalogColumn {
   readonly isGenerated: boolean
   /** Whether two texts are equal exactly if their bytes are. */
   readonly isDeterministic: boolean
+  /** Whether a large value may be stored out of line, so that an update that leaves it alone does not carry it. */
+  readonly mayBeToasted: boolean
+}
+
+/** An index that a table's replica identity can use. */
+export interface CatalogIndex {
+  readonly name: string
+  readonly columns: readonly string[]
 }
 
 /** A table as the catalog has it. */
@@ -32,7 +40,11 @@ export interface CatalogTable {
   readonly uniqueKeys: readonly (readonly string[])[]
   /** Whether other tables inherit from it, whose changes carry their own names. */
   readonly hasChildren: boolean
+  /** Unique indexes over columns that are never null. */
+  readonly identityIndexes: readonly CatalogIndex[]
+  /** Whether a row policy may hide rows from the role. */
   readonly hasRowSecurity: boolean
+  readonly canUseSchema: boolean
   readonly canSelect: boolean
   readonly isOwner: boolean
 }
@@ -47,7 +59,8 @@ const IDENTITIES: Readonly<Record<string, CatalogTable['replicaIdentity']>> = {
 // Rights: none beyond connecting. Version: 14.
 const READ_TABLE = `
   SELECT c.oid::int8::text AS oid, c.relkind AS kind, c.relpersistence AS persistence,
-         c.relreplident AS identity, c.relrowsecurity AS row_security,
+         c.relreplident AS identity, row_security_active(c.oid) AS row_security,
+         has_schema_privilege(n.oid, 'USAGE') AS can_use_schema,
          has_table_privilege(c.oid, 'SELECT') AS can_select,
          pg_has_role(c.relowner, 'USAGE') AS is_owner,
          ARRAY(SELECT a.attname::text FROM pg_catalog.pg_index i, unnest(i.indkey) WITH ORDINALITY AS k(attnum, position)
@@ -64,6 +77,15 @@ const READ_TABLE = `
                    FROM pg_catalog.pg_index i
                    WHERE i.indrelid = c.oid AND i.indisunique AND i.indimmediate AND i.indisvalid AND i.indpred IS NULL
                      AND i.indexprs IS NULL), '[]') AS unique_keys,
+         coalesce((SELECT jsonb_agg(jsonb_build_object('name', x.relname, 'columns',
+                            (SELECT jsonb_agg(a.attname) FROM pg_catalog.pg_attribute a
+                             WHERE a.attrelid = c.oid AND a.attnum = ANY (i.indkey[0:i.indnkeyatts - 1]))) ORDER BY x.relname)
+                   FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid
+                   WHERE i.indrelid = c.oid AND i.indisunique AND i.indimmediate AND i.indisvalid AND i.indpred IS NULL
+                     AND i.indexprs IS NULL
+                     AND NOT EXISTS (SELECT FROM pg_catalog.pg_attribute a
+                                     WHERE a.attrelid = c.oid AND a.attnum = ANY (i.indkey[0:i.indnkeyatts - 1])
+                                       AND NOT a.attnotnull)), '[]') AS identity_indexes,
          c.relkind = 'r' AND EXISTS (SELECT FROM pg_catalog.pg_inherits h WHERE h.inhparent = c.oid) AS has_children
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
   WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'p', 'v', 'm', 'f')`
@@ -75,7 +97,9 @@ const READ_COLUMNS = `
          coalesce(e.typname, t.typname)::text AS type_name,
          coalesce(e.typtype, t.typtype) = 'e' AS is_enum,
          coalesce((SELECT collisdeterministic FROM pg_catalog.pg_collation WHERE oid = a.attcollation), true)
-           AS is_deterministic
+           AS is_deterministic,
+         a.attstorage <> 'p' AND (SELECT c.reltoastrelid <> 0 OR c.relkind = 'p' FROM pg_catalog.pg_class c
+                                  WHERE c.oid = a.attrelid) AS may_be_toasted
   FROM pg_catalog.pg_attribute a
   JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
   LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem AND t.typcategory = 'A'
@@ -93,11 +117,13 @@ export async function readCatalogTable(
     persistence: string
     identity: string
     row_security: boolean
+    can_use_schema: boolean
     can_select: boolean
     is_owner: boolean
     primary_key: string[]
     identity_columns: string[]
     unique_keys: string[][]
+    identity_indexes: CatalogIndex[]
     has_children: boolean
   }>(READ_TABLE, [model.schema, model.table])
   const [row] = rows
@@ -111,6 +137,7 @@ export async function readCatalogTable(
     type_name: string
     is_enum: boolean
     is_deterministic: boolean
+    may_be_toasted: boolean
   }>(READ_COLUMNS, [row.oid])
   return {
     oid: Number(row.oid),
@@ -126,12 +153,15 @@ export async function readCatalogTable(
       typeOid: Number(column.type_oid),
       isGenerated: column.is_generated,
       isDeterministic: column.is_deterministic,
+      mayBeToasted: column.may_be_toasted,
     })),
     primaryKey: row.primary_key,
     identity: row.identity_columns,
     uniqueKeys: row.unique_keys,
     hasChildren: row.has_children,
+    identityIndexes: row.identity_indexes,
     hasRowSecurity: row.row_security,
+    canUseSchema: row.can_use_schema,
     canSelect: row.can_select,
     isOwner: row.is_owner,
   }

@@ -1,17 +1,11 @@
 import type pg from 'pg'
 import type { ErrorCode } from '../core/errors.ts'
-import { DbsyncError } from '../core/errors.ts'
 import { quoteIdentifier } from '../core/quote.ts'
 import type { ModelContract, SchemaContract } from '../contract/schema-contract.ts'
 import { readCatalogTable, type CatalogColumn, type CatalogTable } from './catalog.ts'
-
-/** Something that keeps the sync from running, as data. */
-export interface Finding {
-  readonly code: ErrorCode
-  /** What was found, what is needed, what to do. */
-  readonly message: string
-  readonly details: Readonly<Record<string, unknown>>
-}
+import { problem, type FindingParts, type Problem } from './finding.ts'
+import { checkIdentity } from './replica-identity.ts'
+import { tableName } from './table-name.ts'
 
 /** What a sync reads of one table. */
 export interface TableNeed {
@@ -22,10 +16,12 @@ export interface TableNeed {
 
 /** What the checks found. */
 export interface Preflight {
-  readonly findings: readonly Finding[]
+  readonly findings: readonly Problem[]
   /** By model name; lacks the tables that the database lacks. */
   readonly tables: ReadonlyMap<string, CatalogTable>
   readonly serverVersion: number
+  /** The role that the session runs as. */
+  readonly role: string
 }
 
 /** Checks server, role and tables, and changes nothing. Rights: connect. */
@@ -34,11 +30,9 @@ export async function preflight(
   contract: SchemaContract,
   needs: readonly TableNeed[],
 ): Promise<Preflight> {
-  const findings: Finding[] = []
-  const add = (code: ErrorCode, message: string, details: Readonly<Record<string, unknown>> = {}): void => {
-    findings.push({ code, message, details })
-  }
-  const serverVersion = await checkServer(client, add)
+  const findings: Problem[] = []
+  const add: Add = (code, message, parts) => findings.push(problem(code, message, parts))
+  const { serverVersion, role } = await checkServer(client, add)
   const tables = new Map<string, CatalogTable>()
   for (const need of needs) {
     const table = await readCatalogTable(client, need.model)
@@ -47,29 +41,22 @@ export async function preflight(
         'CONTRACT.TABLE_MISSING',
         `The contract names table ${tableName(need.model)} (model ${need.model.model}), which the database does not ` +
           'have. Apply your migrations (prisma migrate deploy), or run prisma generate if the table was renamed.',
-        { model: need.model.model, table: need.model.table },
+        { details: { model: need.model.model, table: need.model.table } },
       )
     } else {
       tables.set(need.model.model, table)
-      checkTable(contract, need, table, add)
+      checkTable(contract, need, table, role, add)
     }
   }
-  return { findings, tables, serverVersion }
+  return { findings, tables, serverVersion, role }
 }
 
-/** Throws the first finding; its message carries the others too. Throws: the finding's code. */
-export function assertNoFindings(findings: readonly Finding[]): void {
-  const [first, ...others] = findings
-  if (first === undefined) return
-  const rest = others.map((finding) => `\n- ${finding.code}: ${finding.message}`).join('')
-  throw new DbsyncError(first.code, others.length === 0 ? first.message : `${first.message}\nAlso:${rest}`, {
-    details: { ...first.details, findings },
-  })
-}
+type Add = (code: ErrorCode, message: string, parts?: FindingParts) => unknown
 
-type Add = (code: ErrorCode, message: string, details?: Readonly<Record<string, unknown>>) => void
-
-async function checkServer(client: pg.ClientBase, add: Add): Promise<number> {
+async function checkServer(
+  client: pg.ClientBase,
+  add: Add,
+): Promise<{ readonly serverVersion: number; readonly role: string }> {
   const { rows } = await client.query<{
     version: number
     wal_level: string
@@ -83,12 +70,12 @@ async function checkServer(client: pg.ClientBase, add: Add): Promise<number> {
              EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = current_user AND (rolreplication OR rolsuper)
                         OR rolname = 'rds_replication' AND pg_has_role(oid, 'MEMBER')) AS replication`)
   const [server] = rows
-  if (server === undefined) return 0
+  if (server === undefined) return { serverVersion: 0, role: '' }
   if (server.version < 140_000) {
     add(
       'POSTGRES.VERSION',
       `The server is PostgreSQL ${Math.floor(server.version / 10_000)}; DBSync needs 14 or newer. Upgrade the server.`,
-      { version: server.version },
+      { details: { version: server.version } },
     )
   }
   if (server.wal_level !== 'logical') {
@@ -97,7 +84,7 @@ async function checkServer(client: pg.ClientBase, add: Add): Promise<number> {
       `The server runs with wal_level = ${server.wal_level}; DBSync needs wal_level = logical. Run ` +
         '"ALTER SYSTEM SET wal_level = logical" and restart the server (on a managed service: its parameter for ' +
         'logical replication).',
-      { walLevel: server.wal_level },
+      { sql: ["ALTER SYSTEM SET wal_level = 'logical';"], details: { walLevel: server.wal_level } },
     )
   }
   if (server.standby) {
@@ -108,7 +95,10 @@ async function checkServer(client: pg.ClientBase, add: Add): Promise<number> {
       'POSTGRES.PERMISSION',
       `Role "${server.role}" may not use replication. Run "ALTER ROLE ${quoteIdentifier(server.role)} REPLICATION" as a ` +
         'superuser (on a managed service: grant its replication role).',
-      { role: server.role, right: 'REPLICATION' },
+      {
+        sql: [`ALTER ROLE ${quoteIdentifier(server.role)} REPLICATION;`],
+        details: { role: server.role, right: 'REPLICATION' },
+      },
     )
   }
   if (server.encoding === 'SQL_ASCII') {
@@ -117,10 +107,16 @@ async function checkServer(client: pg.ClientBase, add: Add): Promise<number> {
       'The database has encoding SQL_ASCII, so its text may be no valid UTF-8. Use a database with encoding UTF8.',
     )
   }
-  return server.version
+  return { serverVersion: server.version, role: server.role }
 }
 
-function checkTable(contract: SchemaContract, need: TableNeed, table: CatalogTable, add: Add): void {
+function checkTable(
+  contract: SchemaContract,
+  need: TableNeed,
+  table: CatalogTable,
+  role: string,
+  add: Add,
+): void {
   const { model } = need
   const name = tableName(model)
   const details = { model: model.model, table: model.table }
@@ -129,7 +125,7 @@ function checkTable(contract: SchemaContract, need: TableNeed, table: CatalogTab
       'CONTRACT.TABLE_MISSING',
       `${name} (model ${model.model}) is not an ordinary logged table, so the WAL does not carry its changes. ` +
         'Leave the model out of views and handlers.',
-      details,
+      { details },
     )
     return
   }
@@ -138,16 +134,30 @@ function checkTable(contract: SchemaContract, need: TableNeed, table: CatalogTab
       'VIEW.NOT_EXACT',
       `Other tables inherit from ${name} (model ${model.model}); a query of it shows their rows, the stream names them apart. ` +
         'Leave the model out of views and handlers, or use declarative partitioning.',
-      details,
+      { details },
     )
   }
   for (const field of need.fields) checkColumn(contract, model, field, table, add)
-  checkIdentity(model, table, add)
+  for (const found of checkIdentity(model, table)) add(found.code, found.message, found)
+  if (!table.canUseSchema) {
+    const schema = quoteIdentifier(model.schema)
+    add(
+      'POSTGRES.PERMISSION',
+      `The role may not look into schema ${schema}. Run "GRANT USAGE ON SCHEMA ${schema} TO …" for the role that DBSync connects with.`,
+      {
+        sql: [`GRANT USAGE ON SCHEMA ${schema} TO ${quoteIdentifier(role)};`],
+        details: { ...details, right: 'USAGE' },
+      },
+    )
+  }
   if (!table.canSelect) {
     add(
       'POSTGRES.PERMISSION',
       `The role may not read ${name}. Run "GRANT SELECT ON ${name} TO …" for the role that DBSync connects with.`,
-      { ...details, right: 'SELECT' },
+      {
+        sql: [`GRANT SELECT ON TABLE ${name} TO ${quoteIdentifier(role)};`],
+        details: { ...details, right: 'SELECT' },
+      },
     )
   }
 }
@@ -168,7 +178,7 @@ function checkColumn(
     add(
       'CONTRACT.COLUMN_MISSING',
       `The contract names ${where}, which the database does not have. Apply your migrations, or run prisma generate.`,
-      details,
+      { details },
     )
     return
   }
@@ -176,7 +186,7 @@ function checkColumn(
     add(
       'CONTRACT.TYPE_MISMATCH',
       `${where} is a generated column; the WAL does not carry it. Leave it out of views and handlers.`,
-      details,
+      { details },
     )
     return
   }
@@ -185,7 +195,7 @@ function checkColumn(
       'VIEW.NOT_EXACT',
       `${where} has a non-deterministic collation, by which texts of different bytes may be equal. Give the column a ` +
         'deterministic collation, or leave it out of views and handlers.',
-      details,
+      { details },
     )
   }
   const expected = `${expectedType(contract, column)}${column.list ? '[]' : ''}`
@@ -195,7 +205,7 @@ function checkColumn(
       'CONTRACT.TYPE_MISMATCH',
       `${where} is ${actual} in the database and ${expected} in the contract. Apply your migrations, or correct ` +
         'schema.prisma (prisma db pull shows the database) and run prisma generate.',
-      { ...details, expected, actual },
+      { details: { ...details, expected, actual } },
     )
   }
 }
@@ -207,40 +217,4 @@ function expectedType(contract: SchemaContract, column: ModelContract['columns']
 
 function enumName(column: CatalogColumn): string {
   return column.isEnum ? column.typeName : column.type
-}
-
-function checkIdentity(model: ModelContract, table: CatalogTable, add: Add): void {
-  const keyColumns = model.key.map(
-    (field) => model.columns.find((column) => column.field === field)?.column ?? field,
-  )
-  const covered =
-    table.replicaIdentity === 'full' || keyColumns.every((column) => table.identity.includes(column))
-  if (covered && keyColumns.length > 0) {
-    if (!table.uniqueKeys.some((unique) => unique.every((column) => keyColumns.includes(column)))) {
-      add(
-        'CHANGES.REPLICA_IDENTITY',
-        `${tableName(model)} has no unique index over (${keyColumns.join(', ')}) that is checked at once (not DEFERRABLE, not partial), ` +
-          'so two rows may share the key that DBSync knows them by. Add a primary key or unique constraint over those columns.',
-        { model: model.model, table: model.table },
-      )
-    }
-    return
-  }
-  const name = tableName(model)
-  const found =
-    table.identity.length === 0
-      ? `has no usable replica identity (${table.replicaIdentity}${table.primaryKey.length === 0 ? ', no primary key' : ''})`
-      : `has a replica identity of (${table.identity.join(', ')})`
-  add(
-    'CHANGES.REPLICA_IDENTITY',
-    `${name} ${found}; DBSync needs the old value of (${keyColumns.join(', ')}) with each UPDATE and DELETE. ` +
-      "It was not added to the publication, where it would make the application's own UPDATE fail. Add a primary key, or run " +
-      `"ALTER TABLE ${name} REPLICA IDENTITY FULL", or USING INDEX with a unique index over those columns.`,
-    { model: model.model, table: model.table, replicaIdentity: table.replicaIdentity },
-  )
-}
-
-/** The table's qualified, quoted name. */
-export function tableName(model: Pick<ModelContract, 'schema' | 'table'>): string {
-  return `${quoteIdentifier(model.schema)}.${quoteIdentifier(model.table)}`
 }

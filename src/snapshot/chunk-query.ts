@@ -1,6 +1,6 @@
 import { quoteIdentifier, quoteLiteral } from '../core/quote.ts'
 import type { ModelContract } from '../contract/schema-contract.ts'
-import { tableName } from '../postgres/preflight.ts'
+import { tableName } from '../postgres/table-name.ts'
 
 /** A part of a table. Keys are wire text, both ends belong to it, and may be a beginning of the key alone. */
 export interface KeyBounds {

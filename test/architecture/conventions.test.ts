@@ -51,9 +51,12 @@ test('a file is named in kebab case', () => {
   expect(odd).toEqual([])
 })
 
+/** The command line meets its process here; its commands are given a terminal. */
+const PROCESS = ['src/cli/main.ts', 'src/cli/process-terminal.ts']
+
 test('the runtime writes to no console, ends no process and reads no environment', () => {
   expect(matching(SHIPPED, /\bconsole\./)).toEqual([])
-  expect(matching(RUNTIME, /\bprocess\.|\bglobalThis\./)).toEqual([])
+  expect(pathsOf(matching(RUNTIME, /\bprocess\.|\bglobalThis\./))).toEqual(PROCESS)
 })
 
 test('every session is opened from the configuration that the TLS policy has passed', () => {

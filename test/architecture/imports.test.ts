@@ -42,6 +42,10 @@ const LAW: Readonly<Record<string, Floor>> = {
     ],
     packages: ['node:crypto', 'zod'],
   },
+  cli: {
+    floors: ['core', 'contract', 'postgres', 'changes', 'engine'],
+    packages: ['commander', 'node:fs/promises', 'node:path', 'node:url', 'zod'],
+  },
   index: { floors: ['core', 'contract', 'postgres', 'changes', 'views', 'stores', 'engine'] },
 }
 

@@ -26,7 +26,7 @@ const QUOTING = new Set([
   'quoteIdentifier', // core/quote.ts
   'quoteLiteral',
   'quoteProtocolLiteral',
-  'tableName', // postgres/preflight.ts: two quoted identifiers
+  'tableName', // postgres/table-name.ts: two quoted identifiers
   'watermarkSql', // snapshot/chunk-query.ts: a statement of two literals
   'selectSql', // snapshot/chunk-query.ts, looked at like any other
   'tupleOf', // literals
@@ -48,12 +48,21 @@ const SAFE: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     name: 'the names of PINNED_SETTINGS, a constant',
     value: 'the values of PINNED_SETTINGS, a constant',
   },
-  'src/postgres/preflight.ts': { name: 'of tableName' },
+  'src/postgres/check-limits.ts': { 'found.slots + 10': 'a number', 'found.senders + 10': 'a number' },
+  'src/postgres/preflight.ts': { name: 'of tableName', schema: 'of quoteIdentifier' },
   'src/postgres/publication.ts': {
+    publication: 'of quoteIdentifier',
+    table: 'of tableName',
     "tables.join(', ')": 'of tableName',
     "models.map(tableName).join(', ')": 'of tableName',
     extra: 'one of two constants',
   },
+  'src/postgres/replica-identity.ts': {
+    name: 'of tableName',
+    kind: 'one of two constants',
+    columns: 'quoted identifiers',
+  },
+  'src/postgres/role-rights.ts': { name: 'of quoteIdentifier', "unread.join(', ')": 'of tableName' },
   'src/replication/replication-session.ts': { slot: 'assertSlotName, just before: [a-z0-9_]' },
   'src/replication/slot.ts': { name: 'assertSlotName, just before: [a-z0-9_]' },
   'src/snapshot/chunk-query.ts': {
@@ -84,11 +93,11 @@ const SAFE: Readonly<Record<string, Readonly<Record<string, string>>>> = {
 
 /** Places where a statement is part of a message to a person, by the end of what stands before them. */
 const MESSAGES: Readonly<Record<string, readonly string[]>> = {
-  'src/postgres/preflight.ts': [
-    'Role "${server.role}',
-    '${name} ${found}',
-    "the old value of (${keyColumns.join(', ')}",
-  ],
+  'src/engine/diagnose.ts': ['Role "${role}'],
+  'src/postgres/check-publication.ts': ['${message}', 'Publication "${name}'],
+  'src/postgres/check-removal.ts': ['Publication "${name}', 'belongs to role "${publication.owner}'],
+  'src/postgres/preflight.ts': ['Role "${server.role}'],
+  'src/postgres/replica-identity.ts': ['${name} ${found}', "the old value of (${key.join(', ')}"],
   'src/postgres/publication.ts': [
     'ublication "${name}',
     'Publication "${name}" filters the rows of ${table}',

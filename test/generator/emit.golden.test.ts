@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { generate } from '../../generators/generate.ts'
+import { parseContract } from '../../src/contract/parse-contract.ts'
 import { fixture, inputOf, schemaOf } from './input.ts'
 
 const emitted = (schema: string, config: Record<string, string> = {}): string =>
@@ -10,6 +11,15 @@ const hash = (file: string): string | undefined => /hash: '(\w+)'/.exec(file)?.[
 test('a schema with everything gives the committed file', async () => {
   const file = emitted(await fixture('rich'), { defaultSchema: 'app' })
   await expect(file).toMatchFileSnapshot('./fixtures/rich/index.ts')
+})
+
+test('the contract stands beside it as JSON, and is the same', async () => {
+  const files = generate(inputOf(await fixture('rich'), { config: { defaultSchema: 'app' } })).files
+  const json = files.get('contract.json') ?? ''
+  await expect(json).toMatchFileSnapshot('./fixtures/rich/contract.json')
+  const contract = parseContract(JSON.parse(json))
+  expect(contract.hash).toBe(hash(files.get('index.ts') ?? ''))
+  expect([...files.keys()]).toEqual(['index.ts', 'contract.json'])
 })
 
 test('every native type gives the committed file', async () => {

@@ -64,3 +64,18 @@ test('a file that somebody else wrote is not overwritten', async () => {
   })
   expect(await readFile(join(space.path, 'index.ts'), 'utf8')).toBe('export const mine = 1\n')
 })
+
+test('JSON, which has no comments, is known by its form: ours is replaced and removed, that of others stays', async () => {
+  await using space = await workspace()
+  const ours = (hash: string): string => `{\n  "version": 1,\n  "hash": "${hash}"\n}\n`
+  await writeOutput(space.path, new Map([['contract.json', ours('a')]]))
+  expect(await writeOutput(space.path, new Map([['contract.json', ours('b')]]))).toEqual({
+    changed: ['contract.json'],
+    removed: [],
+  })
+  expect((await writeOutput(space.path, new Map())).removed).toEqual(['contract.json'])
+  await space.write('contract.json', '{"mine": true}')
+  await expect(writeOutput(space.path, new Map([['contract.json', ours('c')]]))).rejects.toMatchObject({
+    code: 'GENERATOR.INVALID_OPTIONS',
+  })
+})

@@ -13,6 +13,7 @@ import {
   type SyncOptions,
 } from 'prisma-dbsync'
 import { Restaurant, schema, Visit } from '../../generated/dbsync/index.ts'
+import { diagnose } from '../../src/engine/diagnose.ts'
 import { testDatabase, type TestDatabase } from '../support/database.ts'
 import { startEmbedded } from '../support/server.ts'
 import { exampleSync, exampleViews } from '../support/views.ts'
@@ -54,6 +55,20 @@ test('a server without logical WAL', async () => {
       db.url,
       'POSTGRES.WAL_LEVEL',
       /wal_level = replica.*ALTER SYSTEM SET wal_level = logical.*restart/,
+    )
+    const { contract } = schema
+    const { findings } = await diagnose({
+      contract,
+      connection: db.url,
+      publication: 'dbsync',
+      slot: 'dbsync',
+    })
+    expect(findings).toContainEqual(
+      expect.objectContaining({
+        severity: 'error',
+        code: 'POSTGRES.WAL_LEVEL',
+        sql: ["ALTER SYSTEM SET wal_level = 'logical';"],
+      }),
     )
     await expectUntouched(db)
   } finally {
@@ -191,6 +206,23 @@ test('a publication that leaves out an operation, filters rows or lacks a column
   await expectRefusal(db.url, 'PUBLICATION.INCOMPLETE', /filters the rows of .*visit/)
   await db.query('DROP PUBLICATION dbsync; CREATE PUBLICATION dbsync FOR TABLE users, restaurant (id), visit')
   await expectRefusal(db.url, 'PUBLICATION.INCOMPLETE', /leaves out Restaurant\.name/)
+})
+
+test('a publication that has a partitioned table and names its partitions instead', async () => {
+  await using db = await testDatabase()
+  await db.query(`DROP TABLE restaurant CASCADE;
+    CREATE TABLE restaurant (id varchar(255) PRIMARY KEY, name varchar(255) NOT NULL, description text, address text,
+      rating int, tags text[]) PARTITION BY HASH (id);
+    CREATE TABLE restaurant_0 PARTITION OF restaurant FOR VALUES WITH (MODULUS 1, REMAINDER 0)`)
+  const refusal = /names the partitions of .*restaurant.*SET \(publish_via_partition_root = true\)/
+  await db.query('CREATE PUBLICATION dbsync FOR TABLE users, restaurant, visit')
+  await expectRefusal(db.url, 'PUBLICATION.INCOMPLETE', refusal)
+  await db.query('ALTER PUBLICATION dbsync DROP TABLE restaurant')
+  await expectRefusal(db.url, 'PUBLICATION.INCOMPLETE', refusal)
+  await db.query('ALTER PUBLICATION dbsync SET (publish_via_partition_root = true)')
+  const { sync } = exampleSync(db.url)
+  await sync.start()
+  await sync.close()
 })
 
 test('a publication of somebody else is extended, and its other tables are passed over', async () => {

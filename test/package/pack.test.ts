@@ -6,6 +6,7 @@ import { promisify } from 'node:util'
 import { publint } from 'publint'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import * as z from 'zod'
+import { testDatabase } from '../support/database.ts'
 import { prismaGenerate } from '../support/generate.ts'
 
 const run = promisify(execFile)
@@ -145,6 +146,7 @@ test('the package holds what it runs and what its source maps name, and no tests
       './LICENSE',
       './bin/prisma-dbsync.js',
       './dist/generators/bin.js',
+      './dist/src/cli/main.js',
       './dist/src/index.js',
       './dist/src/index.d.ts',
       './src/index.ts',
@@ -170,6 +172,25 @@ test('a project that installs it generates, compiles and runs', async () => {
     sql: expect.stringMatching(/LEFT JOIN[^]*GROUP BY/i),
     spent: ['1.50'],
   })
+})
+
+test('its bin is the command line too, and finds the contract that the project generated', async () => {
+  await using db = await testDatabase({ schema: 'empty' })
+  const bin = join(project, 'node_modules/.bin/prisma-dbsync')
+  const help = await run(bin, [], { cwd: project })
+  expect(help.stdout).toMatch(/^Usage: prisma-dbsync \[options\] \[command\]/)
+  const doctor: unknown = await run(bin, ['doctor', '--url', db.url], { cwd: project }).catch(
+    (error: unknown) => error,
+  )
+  expect(doctor).toMatchObject({
+    code: 1,
+    stderr: '',
+    stdout: expect.stringMatching(/names table "public"\."Visit"/),
+  })
+  await db.query(`CREATE TABLE "Restaurant" (id text PRIMARY KEY, name text NOT NULL);
+    CREATE TABLE "Visit" (id int PRIMARY KEY, restaurant_id text NOT NULL, "amountSpent" numeric(10,2) NOT NULL)`)
+  const healthy = await run(bin, ['doctor', '--url', db.url], { cwd: project })
+  expect(healthy.stdout).toMatch(/2 models[^]*\n0 errors/)
 })
 
 test('publint finds nothing', async () => {

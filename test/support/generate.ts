@@ -7,7 +7,7 @@ const ROOT = resolve(import.meta.dirname, '../..')
 
 /** Written after each run. The outputs' own times do not tell: what has not changed is not rewritten. */
 const STAMP = 'generated/.stamp'
-const OUTPUTS = ['generated/client/client.ts', 'generated/dbsync/index.ts']
+const OUTPUTS = ['generated/client/client.ts', 'generated/dbsync/index.ts', 'generated/dbsync/contract.json']
 const INPUTS = [
   'prisma/schema.prisma',
   'prisma.config.ts',

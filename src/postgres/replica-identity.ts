@@ -1,0 +1,69 @@
+import { quoteIdentifier } from '../core/quote.ts'
+import type { ModelContract } from '../contract/schema-contract.ts'
+import type { CatalogTable } from './catalog.ts'
+import { problem, type Problem } from './finding.ts'
+import { tableName } from './table-name.ts'
+
+/** Checks that the WAL carries the old key of every changed row, and that no two rows share a key. */
+export function checkIdentity(model: ModelContract, table: CatalogTable): readonly Problem[] {
+  const key = keyColumns(model)
+  const name = tableName(model)
+  const isUnique = table.uniqueKeys.some((unique) => unique.every((column) => key.includes(column)))
+  const covered = table.replicaIdentity === 'full' || key.every((column) => table.identity.includes(column))
+  if (covered && key.length > 0) {
+    if (isUnique) return []
+    return [
+      problem(
+        'CHANGES.REPLICA_IDENTITY',
+        `${name} has no unique index over (${key.join(', ')}) that is checked at once (not DEFERRABLE, not partial), ` +
+          'so two rows may share the key that DBSync knows them by. Add a primary key or unique constraint over those columns.',
+        {
+          sql: [addKeySql(model, table)],
+          details: { model: model.model, table: model.table },
+        },
+      ),
+    ]
+  }
+  const found =
+    table.identity.length === 0
+      ? `has no usable replica identity (${table.replicaIdentity}${table.primaryKey.length === 0 ? ', no primary key' : ''})`
+      : `has a replica identity of (${table.identity.join(', ')})`
+  return [
+    problem(
+      'CHANGES.REPLICA_IDENTITY',
+      `${name} ${found}; DBSync needs the old value of (${key.join(', ')}) with each UPDATE and DELETE. ` +
+        "It was not added to the publication, where it would make the application's own UPDATE fail. Add a primary key, or run " +
+        `"ALTER TABLE ${name} REPLICA IDENTITY FULL", or USING INDEX with a unique index over those columns.`,
+      {
+        sql: identitySql(model, table, isUnique),
+        details: { model: model.model, table: model.table, replicaIdentity: table.replicaIdentity },
+      },
+    ),
+  ]
+}
+
+/** The cheapest identity that carries the key: the primary key's, a unique index's, else the whole row. */
+function identitySql(model: ModelContract, table: CatalogTable, isUnique: boolean): readonly string[] {
+  const key = keyColumns(model)
+  const alter = `ALTER TABLE ${tableName(model)}`
+  const covers = (columns: readonly string[]): boolean => key.every((column) => columns.includes(column))
+  const useDefault = `${alter} REPLICA IDENTITY DEFAULT;`
+  if (table.primaryKey.length > 0 && covers(table.primaryKey)) return [useDefault]
+  const index = table.identityIndexes.find(({ columns }) => covers(columns))
+  const useIndex =
+    index === undefined ? [] : [`${alter} REPLICA IDENTITY USING INDEX ${quoteIdentifier(index.name)};`]
+  if (isUnique) return useIndex.length > 0 ? useIndex : [`${alter} REPLICA IDENTITY FULL;`]
+  const addKey = addKeySql(model, table)
+  if (!addKey.includes(' PRIMARY KEY ')) return [addKey, `${alter} REPLICA IDENTITY FULL;`]
+  return table.replicaIdentity === 'default' ? [addKey] : [addKey, useDefault]
+}
+
+function addKeySql(model: ModelContract, table: CatalogTable): string {
+  const columns = keyColumns(model).map(quoteIdentifier).join(', ')
+  const kind = model.keyIsPrimary && table.primaryKey.length === 0 ? 'PRIMARY KEY' : 'UNIQUE'
+  return `ALTER TABLE ${tableName(model)} ADD ${kind} (${columns});`
+}
+
+function keyColumns(model: ModelContract): readonly string[] {
+  return model.key.map((field) => model.columns.find((column) => column.field === field)?.column ?? field)
+}
