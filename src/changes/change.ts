@@ -69,7 +69,12 @@ export interface TruncateChange<Model extends string = string> {
   readonly tx: TransactionInfo
 }
 
-/** What a handler is given, told apart by `op`. Generated code has one such union for each model. */
+/**
+ * What a handler is given, told apart by `op`. Generated code has one such union for each model.
+ *
+ * Reading a field whose value its type cannot hold (`infinity` or a year BC for a Date, a NULL inside a list) throws
+ * CHANGES.UNDECODABLE_VALUE; the other fields can be read.
+ */
 export type AnyChange = ReadChange | InsertChange | UpdateChange | DeleteChange | TruncateChange
 
 /** What a handler may return: nothing, or a promise of nothing that the runtime awaits. */

@@ -1,8 +1,10 @@
 import { DbsyncError } from '../core/errors.ts'
 import { widenXid, xid8, type Xid8 } from '../core/xid.ts'
 import type { ModelContract, Schema } from '../contract/schema-contract.ts'
+import { isUnshowable } from '../values/codec-errors.ts'
 import { codecFor } from '../values/codec-for.ts'
 import type { ValueCodec } from '../values/value-codec.ts'
+import { wireText } from '../values/wire-text.ts'
 import { CHANGE, walkChanges, type Transaction } from '../wal/transaction.ts'
 import type { WalRelation } from '../wal/wal-relation.ts'
 import type { AnyChange, TransactionInfo } from './change.ts'
@@ -11,11 +13,17 @@ import { malformedTuple, TUPLE, tupleEnd } from './tuple.ts'
 /** A row as an event carries it, by field name. */
 type EventRow = Record<string, unknown>
 
+/** A wire column that the contract has. */
+interface DecodedColumn {
+  readonly field: string
+  readonly codec: ValueCodec
+}
+
 /** Reads the tuples of one relation as rows with public values. */
 class RowDecoder {
   readonly model: ModelContract
   /** Per wire column: the field and its codec, or null for a column that the contract does not have. */
-  readonly #columns: readonly ({ readonly field: string; readonly codec: ValueCodec } | null)[]
+  readonly #columns: readonly (DecodedColumn | null)[]
 
   constructor(schema: Schema, model: ModelContract, relation: WalRelation) {
     this.model = model
@@ -40,24 +48,20 @@ class RowDecoder {
     for (let index = 0; index < count; index += 1) {
       const kind = buffer[at]
       at += 1
-      let text: string | null = null
-      if (kind === TUPLE.text) {
-        const length = buffer.readInt32BE(at)
-        at += 4
-        text = buffer.toString('utf8', at, at + length)
-        at += length
-      }
+      const start = at + 4
+      if (kind === TUPLE.text) at = start + buffer.readInt32BE(at)
       const column = this.#columns[index]
       if (column == null || kind === TUPLE.unchanged) continue
       if (onlyKey && !this.model.key.includes(column.field)) continue
-      setField(row, column.field, text === null ? nullOf(column.codec) : column.codec.publicFromText(text))
+      if (kind === TUPLE.text) showField(row, column, buffer, start, at)
+      else setField(row, column.field, nullOf(column.codec))
     }
     return row
   }
 
   keyOf(row: EventRow): EventRow {
     const key: EventRow = {}
-    for (const field of this.model.key) setField(key, field, row[field])
+    for (const field of this.model.key) copyField(row, key, field)
     return key
   }
 
@@ -92,6 +96,15 @@ class RowDecoder {
   }
 }
 
+/**
+ * Refuses a model with a column of a type that has no public value, before there is a change that would have to show it.
+ *
+ * Throws: VIEW.UNSUPPORTED.
+ */
+export function assertDecodable(schema: Schema, model: ModelContract): void {
+  for (const column of model.columns) codecFor(schema, model.model, column)
+}
+
 /** Turns transactions into typed change events, for the models that somebody handles. */
 export class EventDecoder {
   readonly #schema: Schema
@@ -111,7 +124,8 @@ export class EventDecoder {
   /**
    * The changes of one transaction in order.
    *
-   * Throws: CHANGES.UNDECODABLE_VALUE, CHANGES.UNKNOWN_ENUM_LABEL, WAL.MALFORMED.
+   * A field whose value no client type can hold throws CHANGES.UNDECODABLE_VALUE when it is read.
+   * Throws: CHANGES.UNDECODABLE_VALUE for text that is not of the column's type, CHANGES.UNKNOWN_ENUM_LABEL, WAL.MALFORMED.
    */
   changes(transaction: Transaction): readonly AnyChange[] {
     const changes: AnyChange[] = []
@@ -183,7 +197,8 @@ function decodeChange(
   const before = decoder.row(buffer, start + 1, !isFull)
   const sent = decoder.row(buffer, newTuple, false)
   // With the whole old row at hand nothing is missing; otherwise the old key stands in for a key left out.
-  const after = { ...before, ...sent }
+  const after: EventRow = {}
+  for (const row of [before, sent]) for (const field of Object.keys(row)) copyField(row, after, field)
   const changed = isFull ? decoder.changed(buffer, start + 1, newTuple) : undefined
   return { model, op: 'update', key: decoder.keyOf(after), before, after, changed, tx }
 }
@@ -191,6 +206,34 @@ function decodeChange(
 function nullOf(codec: ValueCodec): unknown {
   return codec.column.list ? [] : null
 }
+
+/**
+ * A value that its public type cannot hold throws where it is read, not here: the WAL cannot be corrected, and a change
+ * that could never be handed on would keep all later ones from their handlers for good.
+ */
+function showField(
+  row: EventRow,
+  { field, codec }: DecodedColumn,
+  buffer: Buffer,
+  start: number,
+  end: number,
+): void {
+  try {
+    setField(row, field, codec.publicFromText(wireText(buffer, start, end)))
+  } catch (error) {
+    if (!isUnshowable(error)) throw error
+    const get = (): never => {
+      throw error
+    }
+    Object.defineProperty(row, field, { get, enumerable: true, configurable: true })
+  }
+}
+
+function copyField(from: EventRow, to: EventRow, field: string): void {
+  Object.defineProperty(to, field, Object.getOwnPropertyDescriptor(from, field) ?? ABSENT)
+}
+
+const ABSENT = { value: undefined, enumerable: true, configurable: true, writable: true }
 
 /** Defines rather than assigns: a field may be named `__proto__`. */
 function setField(row: EventRow, field: string, value: unknown): void {

@@ -1,5 +1,7 @@
 import { z } from 'zod'
 import { DbsyncError } from '../core/errors.ts'
+import { assertDecodable } from '../changes/event-decoder.ts'
+import { modelOf } from '../contract/lookup.ts'
 import type { Schema } from '../contract/schema-contract.ts'
 import { assertPublicationName } from '../postgres/publication.ts'
 import {
@@ -212,6 +214,7 @@ function checkHandlers(
         { details: { model } },
       )
     }
+    assertDecodable(schema, modelOf(schema, model))
     const functions = Object.entries(given ?? {}).filter(([, handler]) => handler !== undefined)
     if (functions.length > 0) checked.set(model, Object.fromEntries(functions))
   }

@@ -93,7 +93,9 @@ const READ_TABLE = `
 const READ_COLUMNS = `
   SELECT a.attname AS name, a.atttypid::int8::text AS type_oid, a.attgenerated <> '' AS is_generated,
          coalesce(e.oid, t.oid) <> t.oid AS list,
-         pg_catalog.format_type(coalesce(e.oid, t.oid), a.atttypmod) AS type,
+         -- An extension's type is printed with its schema unless that is on the role's search_path.
+         CASE coalesce(e.typname, t.typname) WHEN 'citext' THEN 'citext'
+           ELSE pg_catalog.format_type(coalesce(e.oid, t.oid), a.atttypmod) END AS type,
          coalesce(e.typname, t.typname)::text AS type_name,
          coalesce(e.typtype, t.typtype) = 'e' AS is_enum,
          coalesce((SELECT collisdeterministic FROM pg_catalog.pg_collation WHERE oid = a.attcollation), true)

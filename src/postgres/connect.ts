@@ -18,6 +18,8 @@ export const PINNED_SETTINGS: Readonly<Record<string, string>> = {
   extra_float_digits: '1',
   bytea_output: 'hex',
   lc_monetary: 'C',
+  // Changes what format_type prints, which is compared with the contract.
+  quote_all_identifiers: 'off',
 }
 
 /** The pinned settings as one statement string. */

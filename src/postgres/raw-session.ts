@@ -30,6 +30,14 @@ const TAG = {
   copyBoth: 0x57, // W
 } as const
 
+/** What else a server sends to simple queries and that has nothing for us, by letter: T S H I A. */
+const IGNORED: ReadonlySet<number> = new Set([0x54, 0x53, 0x48, 0x49, 0x41])
+/** Tags of messages that may be long: d D E N T A. */
+const LONG: ReadonlySet<number> = new Set([0x64, 0x44, 0x45, 0x4e, 0x54, 0x41])
+/** The server builds no message of more than 1 GB; one of the other kinds, as libpq has it, is never past 30 kB. */
+const MAX_LONG_BYTES = 0x4000_0100
+const MAX_SHORT_BYTES = 30_000
+
 /** After a chunk of this size more is waiting already. */
 const FULL_CHUNK_BYTES = 32 * 1024
 const GATHER_MS = 1
@@ -269,13 +277,8 @@ export class RawSession {
     this.#needBytes = 5
     while (at + 5 <= length) {
       const end = at + 1 + buffer.readInt32BE(at + 1)
-      if (end < at + 5) {
-        this.destroy(
-          new DbsyncError(
-            'WAL.MALFORMED',
-            `The ${this.#role} session received a message of negative length.`,
-          ),
-        )
+      if (end < at + 5 || end - at > (LONG.has(buffer[at] ?? 0) ? MAX_LONG_BYTES : MAX_SHORT_BYTES)) {
+        this.destroy(malformedMessage(this.#role, 'of a length that no server sends'))
         return
       }
       if (end > length) {
@@ -334,8 +337,7 @@ export class RawSession {
         else pending.reject(this.#fail(pending.error, pending.sql))
         return
       default:
-        // RowDescription, ParameterStatus, CopyOutResponse, EmptyQueryResponse: nothing to do.
-        return
+        if (!IGNORED.has(tag)) throw malformedMessage(this.#role, 'of an unknown kind')
     }
   }
 
@@ -382,6 +384,10 @@ function readDataRow(buffer: Buffer, start: number, end: number): (string | null
     }
   }
   return row
+}
+
+function malformedMessage(role: string, what: string): DbsyncError {
+  return new DbsyncError('WAL.MALFORMED', `The ${role} session received a message ${what}; reconnecting.`)
 }
 
 function malformedRow(): DbsyncError {

@@ -1,10 +1,19 @@
+import { DbsyncError } from '../core/errors.ts'
 import type { Span } from '../wal/transaction.ts'
 
+const COPY_DATA = 0x64 // d
 const TAB = 0x09
 const NEWLINE = 0x0a
 const BACKSLASH = 0x5c
 
-/** Calls `visit` with each row of a COPY in order, its newline left off. */
+/** Bytes of a message's tag and length. */
+const HEADER = 5
+
+/**
+ * Calls `visit` with each row of a COPY in order, its newline left off.
+ *
+ * Throws: WAL.MALFORMED if a message ends outside its span.
+ */
 export function walkCopyRows(
   spans: readonly Span[],
   visit: (buffer: Buffer, start: number, end: number) => void,
@@ -12,8 +21,12 @@ export function walkCopyRows(
   for (const { buffer, from, to } of spans) {
     let at = from
     while (at < to) {
+      if (to - at < HEADER) throw tooShort()
+      const start = at + HEADER
       const end = at + 1 + buffer.readInt32BE(at + 1)
-      if (buffer[at] === 0x64) visit(buffer, at + 5, buffer[end - 1] === NEWLINE ? end - 1 : end)
+      if (end < start || end > to) throw tooShort()
+      if (buffer[at] === COPY_DATA)
+        visit(buffer, start, end > start && buffer[end - 1] === NEWLINE ? end - 1 : end)
       at = end
     }
   }
@@ -42,6 +55,7 @@ const ESCAPES = new Map<number, number>([
 
 /**
  * Undoes COPY's backslashes into `scratch`, which must be as long as the field, and returns the length.
+ * Throws: WAL.MALFORMED if the field ends with a backslash, which would take a byte of the next one.
  * Source: PostgreSQL manual, COPY, "Text Format". The server writes no octal or hexadecimal escapes.
  */
 export function unescapeCopy(buffer: Buffer, start: number, end: number, scratch: Buffer): number {
@@ -50,6 +64,7 @@ export function unescapeCopy(buffer: Buffer, start: number, end: number, scratch
     let byte = buffer[at] ?? 0
     if (byte === BACKSLASH) {
       at += 1
+      if (at >= end) throw tooShort()
       const next = buffer[at] ?? 0
       byte = ESCAPES.get(next) ?? next
     }
@@ -73,4 +88,8 @@ export function copyFields(buffer: Buffer, start: number, end: number): (string 
     if (stop >= end) return fields
     at = stop + 1
   }
+}
+
+function tooShort(): DbsyncError {
+  return new DbsyncError('WAL.MALFORMED', 'A row of a chunk ends before its time; reconnecting.')
 }

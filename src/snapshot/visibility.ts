@@ -11,9 +11,12 @@ export interface Snapshot {
   readonly inProgress: ReadonlySet<bigint>
 }
 
+/** Ids of 64 bits have at most 20 digits. */
+const SNAPSHOT_TEXT = /^(\d{1,20}):(\d{1,20}):((?:\d{1,20}(?:,\d{1,20})*)?)$/
+
 /** Reads `xmin:xmax:xip,xip`. Throws: INTERNAL.INVARIANT if the text is none. */
 export function parseSnapshot(text: string): Snapshot {
-  const match = /^(\d+):(\d+):([\d,]*)$/.exec(text)
+  const match = SNAPSHOT_TEXT.exec(text)
   const [, xmin, xmax, list] = match ?? []
   if (xmin === undefined || xmax === undefined || list === undefined) {
     throw new DbsyncError('INTERNAL.INVARIANT', `"${text}" is not a snapshot`)

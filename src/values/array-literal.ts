@@ -1,17 +1,21 @@
 /** An array literal's elements in order; null stands for an unquoted NULL. */
 export type ArrayElements = readonly (string | null)[]
 
+const BOUNDS = /^(?:\[-?\d+:-?\d+\]){1,6}=/
+
 /**
  * Takes a one-dimensional Postgres array literal apart: `{a,"b,c",NULL}`, with bounds `[0:1]={7,8}` or without.
  *
- * Returns undefined where the text is no array literal or has more than one dimension.
+ * Returns 'dimensions' where it has more than one, undefined where the text is no array literal.
  */
-export function parseArrayLiteral(text: string): ArrayElements | undefined {
-  let at = text.startsWith('[') ? text.indexOf('=') + 1 : 0
-  if (text[at] !== '{' || !text.endsWith('}')) return undefined
+export function parseArrayLiteral(text: string): ArrayElements | 'dimensions' | undefined {
+  let at = text.startsWith('[') ? (BOUNDS.exec(text)?.[0].length ?? text.length) : 0
   const last = text.length - 1
+  if (text[at] !== '{' || at === last || text[last] !== '}') return undefined
   at += 1
   if (at === last) return []
+  // An element that begins with a brace would be quoted.
+  if (text[at] === '{') return 'dimensions'
   const elements: (string | null)[] = []
   for (;;) {
     let element = ''
@@ -26,6 +30,8 @@ export function parseArrayLiteral(text: string): ArrayElements | undefined {
       element += text[at] ?? ''
       at += 1
     }
+    // Postgres quotes the empty text.
+    if (element === '' && !quoted) return undefined
     if (quoted) at += 1
     elements.push(!quoted && element.toUpperCase() === 'NULL' ? null : element)
     if (at === last) return elements

@@ -29,7 +29,8 @@ export function codecFor(schema: Schema, model: string, column: ColumnContract):
   if (base === 'money') {
     throw new DbsyncError(
       'VIEW.UNSUPPORTED',
-      `${place}: found type money, whose text depends on lc_monetary; need numeric. Change the column to @db.Decimal.`,
+      `${place}: found type money, whose text depends on lc_monetary; need numeric. Change the column to @db.Decimal, or hide ` +
+        'the field from Prisma with @ignore.',
     )
   }
   switch (column.type) {

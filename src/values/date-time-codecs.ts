@@ -1,37 +1,65 @@
 import type { ColumnContract } from '../contract/schema-contract.ts'
 import type { DbsyncError } from '../core/errors.ts'
-import { undecodable, unfit } from './codec-errors.ts'
-import { type DateTimeProblem, millisecondsOf, readDays, readInstant, readTime } from './read-date-time.ts'
+import { undecodable, unfit, unshowable } from './codec-errors.ts'
+import {
+  type DateTimeProblem,
+  instantMilliseconds,
+  problemOfDays,
+  problemOfInstant,
+  readDays,
+  readInstant,
+  readTime,
+  timeMilliseconds,
+} from './read-date-time.ts'
 import type { BytesCodec, Int32Codec, Int64Codec } from './value-codec.ts'
 
 const MS_PER_DAY = 86_400_000
+
+/*
+ * Infinities, years BC and years past 9999 are kept, compared and ordered like every other value. Prisma Client shows an
+ * invalid Date for them, or another day; here showing one is an error, for the view and the row that show it.
+ */
 
 /** date: wire `2024-02-29`, kept as days, public Date at midnight UTC. */
 export function dateCodec(column: ColumnContract, place: string): Int32Codec {
   const parse = (bytes: Uint8Array, start: number, end: number): number => {
     const days = readDays(bytes, start, end)
-    if (typeof days === 'number') return days
-    throw problemError(place, column.pgType, days)
+    if (!Number.isNaN(days)) return days
+    throw malformed(place, column)
+  }
+  const publicOf = (days: number): Date => {
+    const problem = problemOfDays(days)
+    if (problem !== undefined) throw problemError(place, column, problem)
+    return new Date(days * MS_PER_DAY)
   }
   return {
     storage: 'int32',
     column,
     place,
     parse,
-    publicOf: (days) => new Date(days * MS_PER_DAY),
-    publicFromText: (text) => new Date(parse(Buffer.from(text), 0, text.length) * MS_PER_DAY),
+    publicOf,
+    publicFromText(text) {
+      const bytes = Buffer.from(text)
+      return publicOf(parse(bytes, 0, bytes.length))
+    },
     textFromPublic: (value) => isoText(place, value).slice(0, 10),
   }
 }
 
 /** timestamp and timestamptz in UTC: wire `2024-01-02 03:04:05.678901+00`, public Date cut to milliseconds. */
 export function timestampCodec(column: ColumnContract, place: string): Int64Codec {
-  return wordsCodec(column, place, readInstant, (iso) => `${iso.slice(0, 10)} ${iso.slice(11)}`)
+  const show = (hours: number, microseconds: number): Date => {
+    const problem = problemOfInstant(hours)
+    if (problem !== undefined) throw problemError(place, column, problem)
+    return new Date(instantMilliseconds(hours, microseconds))
+  }
+  return wordsCodec(column, place, readInstant, show, (iso) => `${iso.slice(0, 10)} ${iso.slice(11)}`)
 }
 
 /** time: wire `13:14:15.678901`, public Date on 1970-01-01 (`24:00:00` is the next midnight). */
 export function timeCodec(column: ColumnContract, place: string): Int64Codec {
-  return wordsCodec(column, place, readTime, (iso) =>
+  const show = (hours: number, microseconds: number): Date => new Date(timeMilliseconds(hours, microseconds))
+  return wordsCodec(column, place, readTime, show, (iso) =>
     iso === '1970-01-02T00:00:00.000Z' ? '24:00:00' : iso.slice(11, -1),
   )
 }
@@ -51,30 +79,27 @@ export function timetzCodec(column: ColumnContract, place: string): BytesCodec {
 function wordsCodec(
   column: ColumnContract,
   place: string,
-  read: (bytes: Uint8Array, start: number, end: number, out: Int32Array) => DateTimeProblem | null,
+  read: (bytes: Uint8Array, start: number, end: number, out: Int32Array) => boolean,
+  show: (word0: number, word1: number) => Date,
   format: (iso: string) => string,
 ): Int64Codec {
   const scratch = new Int32Array(2)
   const parse = (bytes: Uint8Array, start: number, end: number, out: Int32Array): void => {
-    const problem = read(bytes, start, end, out)
-    if (problem !== null) throw problemError(place, column.pgType, problem)
+    if (!read(bytes, start, end, out)) throw malformed(place, column)
   }
   return {
     storage: 'int64',
     column,
     place,
     parse,
-    publicOf: dateOfWords,
+    publicOf: show,
     publicFromText(text) {
-      parse(Buffer.from(text), 0, text.length, scratch)
-      return dateOfWords(scratch[0] ?? 0, scratch[1] ?? 0)
+      const bytes = Buffer.from(text)
+      parse(bytes, 0, bytes.length, scratch)
+      return show(scratch[0] ?? 0, scratch[1] ?? 0)
     },
     textFromPublic: (value) => format(isoText(place, value)),
   }
-}
-
-function dateOfWords(high: number, low: number): Date {
-  return new Date(millisecondsOf(high, low))
 }
 
 function isoText(place: string, value: unknown): string {
@@ -85,12 +110,14 @@ function isoText(place: string, value: unknown): string {
   throw unfit(place, 'a valid Date of the years 0 to 9999', value)
 }
 
-function problemError(place: string, pgType: string, problem: DateTimeProblem): DbsyncError {
-  if (problem === 'malformed') return undecodable(place, pgType, 'no date or time in ISO form')
-  return undecodable(
+function malformed(place: string, column: ColumnContract): DbsyncError {
+  return undecodable(place, column.pgType, 'no date or time in ISO form')
+}
+
+function problemError(place: string, column: ColumnContract, problem: DateTimeProblem): DbsyncError {
+  return unshowable(
     place,
-    pgType,
+    column.pgType,
     problem === 'infinite' ? 'infinity' : 'a year before 1 or after 9999',
-    'A Date cannot hold it: correct the row, or leave the column out of the schema.',
   )
 }

@@ -1,27 +1,24 @@
 import type { ColumnContract, DecimalConstructor } from '../contract/schema-contract.ts'
 import { undecodable, unfit } from './codec-errors.ts'
-import { formatScaled, parseNumeric } from './numeric.ts'
+import { formatScaled, isNumericText, parseNumeric } from './numeric.ts'
 import { bigintOfWords, readFloat, readInt64, readInteger, readScaled } from './read-number.ts'
 import type { BytesCodec, Float64Codec, Int32Codec, Int64Codec } from './value-codec.ts'
 
 /** smallint and integer: wire `42`, public `42`. */
 export function integerCodec(column: ColumnContract, place: string): Int32Codec {
   const limit = column.pgType === 'smallint' ? 0x7fff : 0x7fff_ffff
+  const parse = (bytes: Uint8Array, start: number, end: number): number => {
+    const value = readInteger(bytes, start, end)
+    if (value >= -limit - 1 && value <= limit) return value
+    throw undecodable(place, column.pgType, 'no integer of that size')
+  }
   return {
     storage: 'int32',
     column,
     place,
-    parse(bytes, start, end) {
-      const value = readInteger(bytes, start, end)
-      if (value >= -limit - 1 && value <= limit) return value
-      throw undecodable(place, column.pgType, 'no integer of that size')
-    },
+    parse,
     publicOf: (value) => value,
-    publicFromText(text) {
-      const value = Number(text)
-      if (Number.isInteger(value) && text !== '') return value
-      throw undecodable(place, column.pgType, 'no integer')
-    },
+    publicFromText: (text) => parseText(parse, text),
     textFromPublic(value) {
       if (Number.isInteger(value)) return String(value)
       throw unfit(place, 'an integer number', value)
@@ -43,7 +40,7 @@ export function oidCodec(column: ColumnContract, place: string): Float64Codec {
     place,
     parse,
     publicOf: (value) => value,
-    publicFromText: (text) => parse(Buffer.from(text), 0, text.length),
+    publicFromText: (text) => parseText(parse, text),
     textFromPublic(value) {
       if (Number.isInteger(value)) return String(value)
       throw unfit(place, 'an integer number', value)
@@ -53,19 +50,20 @@ export function oidCodec(column: ColumnContract, place: string): Float64Codec {
 
 /** bigint: wire `9007199254740993`, kept as two words, public bigint. */
 export function bigintCodec(column: ColumnContract, place: string): Int64Codec {
+  const parse = (bytes: Uint8Array, start: number, end: number, out: Int32Array): void => {
+    if (!readInt64(bytes, start, end, out)) throw undecodable(place, column.pgType, 'no 64-bit integer')
+  }
+  const scratch = new Int32Array(2)
   return {
     storage: 'int64',
     column,
     place,
-    parse(bytes, start, end, out) {
-      if (!readInt64(bytes, start, end, out)) {
-        throw undecodable(place, column.pgType, 'no 64-bit integer')
-      }
-    },
+    parse,
     publicOf: bigintOfWords,
     publicFromText(text) {
-      if (/^-?\d+$/.test(text)) return BigInt(text)
-      throw undecodable(place, column.pgType, 'no integer')
+      const bytes = Buffer.from(text)
+      parse(bytes, 0, bytes.length, scratch)
+      return bigintOfWords(scratch[0] ?? 0, scratch[1] ?? 0)
     },
     textFromPublic(value) {
       if (typeof value === 'bigint' || Number.isSafeInteger(value)) return String(value)
@@ -88,7 +86,7 @@ export function floatCodec(column: ColumnContract, place: string): Float64Codec 
     place,
     parse,
     publicOf: (value) => value,
-    publicFromText: (text) => parse(Buffer.from(text), 0, text.length),
+    publicFromText: (text) => parseText(parse, text),
     textFromPublic(value) {
       if (typeof value !== 'number') throw unfit(place, 'a number', value)
       return Object.is(value, -0) ? '-0' : String(value)
@@ -103,18 +101,21 @@ export function scaledCodec(
   scale: number,
   Decimal: DecimalConstructor,
 ): Float64Codec {
+  const parse = (bytes: Uint8Array, start: number, end: number): number => {
+    const value = readScaled(bytes, start, end, scale)
+    if (value !== Number.POSITIVE_INFINITY) return value
+    throw undecodable(place, column.pgType, 'no numeric of that precision and scale')
+  }
+  const publicOf = (value: number): unknown =>
+    new Decimal(Number.isNaN(value) ? 'NaN' : formatScaled(value, scale))
   return {
     storage: 'float64',
     scale,
     column,
     place,
-    parse(bytes, start, end) {
-      const value = readScaled(bytes, start, end, scale)
-      if (value !== Number.POSITIVE_INFINITY) return value
-      throw undecodable(place, column.pgType, 'no numeric of that precision and scale')
-    },
-    publicOf: (value) => new Decimal(Number.isNaN(value) ? 'NaN' : formatScaled(value, scale)),
-    publicFromText: (text) => decimalFromText(column, place, text, Decimal),
+    parse,
+    publicOf,
+    publicFromText: (text) => publicOf(parseText(parse, text)),
     textFromPublic: (value) => decimalText(place, value),
   }
 }
@@ -147,15 +148,18 @@ export function fixedScale(pgType: string): number | null {
   return match === null ? null : Number(match[2] ?? 0)
 }
 
+function parseText(parse: (bytes: Uint8Array, start: number, end: number) => number, text: string): number {
+  const bytes = Buffer.from(text)
+  return parse(bytes, 0, bytes.length)
+}
+
 function decimalFromText(
   column: ColumnContract,
   place: string,
   text: string,
   Decimal: DecimalConstructor,
 ): unknown {
-  if (parseNumeric(text) !== undefined || text === 'NaN' || text === 'Infinity' || text === '-Infinity') {
-    return new Decimal(text)
-  }
+  if (isNumericText(text)) return new Decimal(text)
   throw undecodable(place, column.pgType, 'no numeric')
 }
 

@@ -5,6 +5,8 @@ export interface Numeric {
 }
 
 const NUMERIC_TEXT = /^([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d{1,5}))?$/
+/** Postgres prints at most 131072 digits before the point and 16383 after it. */
+const MAX_TEXT = 150_000
 
 /**
  * Reads the text of a finite numeric.
@@ -12,6 +14,7 @@ const NUMERIC_TEXT = /^([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d{1,5}))?$/
  * Returns undefined for NaN, the infinities and anything that is no numeric.
  */
 export function parseNumeric(text: string): Numeric | undefined {
+  if (text.length > MAX_TEXT) return undefined
   const match = NUMERIC_TEXT.exec(text)
   if (match === null) return undefined
   const whole = match[2] ?? ''
@@ -21,6 +24,16 @@ export function parseNumeric(text: string): Numeric | undefined {
   const unscaled = match[1] === '-' ? -digits : digits
   const scale = fraction.length - Number(match[4] ?? 0)
   return scale >= 0 ? { unscaled, scale } : { unscaled: unscaled * pow10(-scale), scale: 0 }
+}
+
+/** Whether a text is a numeric: a finite one as Postgres prints it, `NaN` or an infinity. Linear in its length. */
+export function isNumericText(text: string): boolean {
+  return (
+    (text.length <= MAX_TEXT && /^-?\d+(?:\.\d+)?$/.test(text)) ||
+    text === 'NaN' ||
+    text === 'Infinity' ||
+    text === '-Infinity'
+  )
 }
 
 /** Writes a numeric with all the digits of its scale, as Postgres does. */

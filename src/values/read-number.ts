@@ -1,7 +1,6 @@
 const ZERO = 48
 const NINE = 57
 const MINUS = 45
-const PLUS = 43
 const DOT = 46
 
 /**
@@ -32,11 +31,13 @@ export function readInteger(bytes: Uint8Array, start: number, end: number): numb
 export function readScaled(bytes: Uint8Array, start: number, end: number, scale: number): number {
   let at = start
   const sign = bytes[at]
-  if (sign === MINUS || sign === PLUS) at += 1
+  if (sign === MINUS) at += 1
   if (at >= end) return Number.POSITIVE_INFINITY
-  if (end - at === 3 && bytes[at] === 78 && bytes[at + 1] === 97 && bytes[at + 2] === 78) return Number.NaN
+  if (at === start && end - at === 3 && bytes[at] === 78 && bytes[at + 1] === 97 && bytes[at + 2] === 78)
+    return Number.NaN
   let value = 0
   let decimals = -1
+  if (end - at === 1 && bytes[at] === DOT) return Number.POSITIVE_INFINITY
   for (; at < end; at += 1) {
     const byte = bytes[at]!
     if (byte === DOT && decimals < 0) {
@@ -130,10 +131,13 @@ export function readFloat(bytes: Uint8Array, start: number, end: number): number
       return negative ? -value : value
     }
   }
+  if (end - start > FLOAT_BYTES) return undefined
   let text = ''
   for (let index = start; index < end; index += 1) text += String.fromCharCode(bytes[index]!)
   if (text === 'NaN') return Number.NaN
   return FLOAT_TEXT.test(text) ? Number(text) : undefined
 }
 
-const FLOAT_TEXT = /^-?(?:Infinity|(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)$/i
+/** No float is printed longer. */
+const FLOAT_BYTES = 32
+const FLOAT_TEXT = /^-?(?:Infinity|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)$/

@@ -1,7 +1,7 @@
 import type { ColumnContract, EnumContract } from '../contract/schema-contract.ts'
 import { DbsyncError } from '../core/errors.ts'
 import { formatArrayLiteral, parseArrayLiteral } from './array-literal.ts'
-import { undecodable, unfit } from './codec-errors.ts'
+import { undecodable, unfit, unshowable } from './codec-errors.ts'
 import type { BytesCodec, Int32Codec, ValueCodec } from './value-codec.ts'
 
 /** text, varchar, uuid and other types that Prisma Client shows as the wire's own text. */
@@ -28,10 +28,9 @@ export function booleanCodec(column: ColumnContract, place: string): Int32Codec 
     column,
     place,
     parse(bytes, start, end) {
-      const byte = bytes[start]
-      // Literals of a view may say `true`.
-      if (byte === 116 && (end - start === 1 || end - start === 4)) return 1
-      if (byte === 102 && (end - start === 1 || end - start === 5)) return 0
+      const byte = end - start === 1 ? bytes[start] : 0
+      if (byte === 116) return 1
+      if (byte === 102) return 0
       throw undecodable(place, column.pgType, 'neither t nor f')
     },
     publicOf: (value) => value === 1,
@@ -108,7 +107,7 @@ export function byteaCodec(column: ColumnContract, place: string): BytesCodec {
     column,
     place,
     publicFromText(text) {
-      if (!/^\\x(?:[0-9a-f]{2})*$/i.test(text)) {
+      if (!/^\\x(?:[0-9a-f]{2})*$/.test(text)) {
         throw undecodable(place, column.pgType, 'no bytes in hex form', 'Set bytea_output to hex.')
       }
       return Uint8Array.from(Buffer.from(text.slice(2), 'hex'))
@@ -128,18 +127,13 @@ export function listCodec(column: ColumnContract, place: string, element: ValueC
     place,
     publicFromText(text) {
       const elements = parseArrayLiteral(text)
-      if (elements === undefined) {
-        throw undecodable(place, `${column.pgType}[]`, 'an array that has not exactly one dimension')
-      }
+      const pgType = `${column.pgType}[]`
+      if (elements === 'dimensions') throw unshowable(place, pgType, 'an array of several dimensions')
+      if (elements === undefined) throw undecodable(place, pgType, 'no array')
       return elements.map((item) => {
         if (item !== null) return element.publicFromText(item)
         if (column.type === 'Json') return null
-        throw undecodable(
-          place,
-          `${column.pgType}[]`,
-          'a NULL inside the list',
-          'Prisma Client cannot show it either: correct the row.',
-        )
+        throw unshowable(place, pgType, 'a NULL inside the list')
       })
     },
     textFromPublic(value) {

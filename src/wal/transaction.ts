@@ -82,7 +82,9 @@ export function walkChanges(
   for (const { buffer, from, to } of spans) {
     let at = from
     while (at < to) {
+      if (to - at < COPY_HEADER) throw tooShort()
       const end = at + 1 + buffer.readInt32BE(at + 1)
+      if (end < at + COPY_HEADER || end > to) throw tooShort()
       // Keepalives and other messages may lie between the changes.
       if (buffer[at] === COPY_DATA && buffer[at + COPY_HEADER] === WAL_DATA) {
         const message = at + COPY_HEADER + WAL_HEADER

@@ -1,4 +1,5 @@
 import { DbsyncError } from '../core/errors.ts'
+import { wireText } from '../values/wire-text.ts'
 import { grownInt32 } from './grow.ts'
 import { hashBytes } from './hash.ts'
 
@@ -74,10 +75,10 @@ export class Interner {
     if (left === 0) this.#drop(id)
   }
 
-  /** The string of an id, decoded from UTF-8. */
+  /** The string of an id, decoded from UTF-8. Throws: CHANGES.UNDECODABLE_VALUE if it is too long for a string. */
   text(id: number): string {
     const start = this.#start(id)
-    return this.#arena.toString('utf8', start, start + this.#length(id))
+    return wireText(this.#arena, start, start + this.#length(id))
   }
 
   /** Negative, zero or positive in byte order, which is Postgres' `COLLATE "C"` for UTF-8 text. */

@@ -88,6 +88,36 @@ test('with the whole old row nothing is missing, and what changed is known', () 
   expect(removed).toMatchObject({ op: 'delete', key: { id: 'a' }, before: shown })
 })
 
+test('a value that no client type holds throws where it is read, and wherever it is copied to', () => {
+  const { wire, row, changes } = decoderOf('f')
+  const bad = { ...shop, tags: '{x,NULL}' }
+  const [inserted, updated, removed] = changes(
+    message.insert(wire, row(bad)),
+    message.update(wire, row({ ...bad, name: 'new', tags: UNCHANGED }), { kind: 'O', row: row(bad) }),
+    message.delete(wire, { kind: 'O', row: row(bad) }),
+  )
+  if (inserted?.op !== 'insert' || updated?.op !== 'update' || removed?.op !== 'delete') {
+    throw new Error('no changes')
+  }
+  expect(updated.changed).toEqual(['name'])
+  for (const found of [inserted.after, updated.before, updated.after, removed.before]) {
+    const { id, city } = found as { id: string; city: string }
+    expect([id, city]).toEqual(['a', 'Kiel'])
+    expect(Object.keys(found as object).toSorted()).toEqual(Object.keys(shown).toSorted())
+    expect(() => (found as { tags: unknown }).tags).toThrow(/Shop\.tags: found a NULL inside the list/)
+    expect(() => JSON.stringify(found)).toThrow(/Shop\.tags/)
+  }
+  // Text that is not of the type is another matter: the contract is wrong.
+  const error = ((): unknown => {
+    try {
+      return changes(message.insert(wire, row({ ...shop, regionId: 'x' })))
+    } catch (thrown) {
+      return thrown
+    }
+  })()
+  expect(isDbsyncError(error, 'CHANGES.UNDECODABLE_VALUE')).toBe(true)
+})
+
 test('ids stay right and ascending in a session that outlives any number of transactions', () => {
   const { decoder, wire, row } = decoderOf()
   let full = 100n

@@ -261,6 +261,13 @@ test('a receiver that ends the session sees nothing that came after', async () =
 })
 
 const BROKEN: Readonly<Record<string, Buffer>> = {
+  'a message of an unknown kind': protocolMessage('q', Buffer.from('x')),
+  'a length beyond what a server sends': Buffer.concat([
+    Buffer.from('d'),
+    int32(0x7fff_ffff),
+    Buffer.alloc(9),
+  ]),
+  'a long message of a kind that is short': Buffer.concat([Buffer.from('Z'), int32(40_000), Buffer.alloc(9)]),
   'a length below four': Buffer.concat([Buffer.from('d'), int32(3), Buffer.alloc(9)]),
   'a negative length': Buffer.concat([Buffer.from('d'), int32(-1), Buffer.alloc(9)]),
   'a row whose value reaches beyond it': protocolMessage(
@@ -298,3 +305,58 @@ test('a receiver that throws ends the session as the bug that it is, not the pro
     expect(inspect(error)).not.toContain('row value')
   }
 })
+
+/** Seconds under SOAK, else runs. */
+const SOAK = process.env['SOAK'] === '1'
+
+test('a stream with bits turned over, cut or made up ends in results or in a code, never in silence', async () => {
+  await using server = await new ScriptedServer().open()
+  const good = Buffer.concat([
+    protocolMessage('H', Buffer.from([0, 0, 0])),
+    copyData('one'),
+    copyData('two'),
+    protocolMessage('c', Buffer.alloc(0)),
+    complete('COPY 2'),
+    protocolMessage('N', errorFields('NOTICE', '00000', 'n')),
+    protocolMessage('T', int16(0)),
+    dataRow('left', null, 'é🙂'),
+    complete('SELECT 1'),
+    protocolMessage('E', errorFields('ERROR', '42501', 'no')),
+    ready,
+  ])
+  const flips = fc.array(fc.nat(good.length * 8 - 1), { minLength: 1, maxLength: 4 })
+  const bytes = fc.oneof(
+    {
+      weight: 4,
+      arbitrary: flips.map((bits) => {
+        const copy = Buffer.from(good)
+        for (const bit of bits) copy[bit >> 3]! ^= 1 << (bit & 7)
+        return copy
+      }),
+    },
+    { weight: 1, arbitrary: fc.nat(good.length - 1).map((length) => good.subarray(0, length)) },
+    { weight: 1, arbitrary: fc.uint8Array({ minLength: 1, maxLength: 200 }).map((raw) => Buffer.from(raw)) },
+  )
+  const outcomes = new Set<string>()
+  await fc.assert(
+    fc.asyncProperty(bytes, fc.array(fc.nat(), { maxLength: 4 }), async (stream, places) => {
+      const session = await server.session()
+      server.answers.push(split(stream, places))
+      const running = session.query('COPY').then(
+        () => 'read',
+        (error: unknown) => (error instanceof DbsyncError ? error.code : `escaped: ${String(error)}`),
+      )
+      // What is still waited for after all bytes have come ends with the connection.
+      const timer = setTimeout(() => server.cut(), 30)
+      const found = await running
+      clearTimeout(timer)
+      outcomes.add(found)
+      expect(found).toMatch(/^(read|WAL\.MALFORMED|POSTGRES\.\w+|SLOT\.IN_USE)$/)
+      await session.close(0)
+      const reason = await session.closed
+      expect(reason?.code ?? 'WAL.MALFORMED').toMatch(/^(WAL\.MALFORMED|POSTGRES\.\w+|SLOT\.IN_USE)$/)
+    }),
+    SOAK ? { numRuns: 1_000_000, interruptAfterTimeLimit: 12_000 } : { numRuns: 100 },
+  )
+  expect([...outcomes]).toEqual(expect.arrayContaining(['WAL.MALFORMED', 'POSTGRES.PERMISSION']))
+}, 60_000)

@@ -85,3 +85,10 @@ test('NULL is a backslash and an N, and nothing else', () => {
   for (const text of ['', 'N', '\\', '\\\\N', '\\n', '\\NN', 'NN'])
     expect([text, isNull(text)]).toEqual([text, false])
 })
+
+test('a value that ends with a backslash does not take a byte of the next one', () => {
+  const bytes = Buffer.from('a\\\tb')
+  const scratch = Buffer.alloc(8)
+  expect(() => unescapeCopy(bytes, 0, 2, scratch)).toThrow(expect.objectContaining({ code: 'WAL.MALFORMED' }))
+  expect(() => copyFields(bytes, 0, bytes.length)).toThrow(expect.objectContaining({ code: 'WAL.MALFORMED' }))
+})

@@ -2,6 +2,7 @@ import { Decimal } from '@prisma/client/runtime/client'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { identityOf } from '../../../src/stores/row-identity.ts'
+import { sameValue } from '../../../src/values/same-value.ts'
 
 /** One public value of each kind, all of them different. */
 const DIFFERENT: readonly unknown[] = [
@@ -104,3 +105,16 @@ function sameJson(a: unknown, b: unknown): boolean {
   // -0 and 0 are equal numbers, and Postgres prints one JSON for both.
   return JSON.stringify(a) === JSON.stringify(b)
 }
+
+test('JSON as deep as Postgres takes it is compared, and differs where it differs', () => {
+  for (const [open, close] of [
+    ['[', ']'],
+    ['{"a":', '}'],
+  ] as const) {
+    const deep = (inner: string): unknown => JSON.parse(open.repeat(20_000) + inner + close.repeat(20_000))
+    expect(sameValue(deep('1'), deep('1'))).toBe(true)
+    expect(sameValue(deep('1'), deep('2'))).toBe(false)
+    expect(identityOf(deep('1')) === identityOf(deep('1'))).toBe(true)
+    expect(identityOf(deep('1')) === identityOf(deep('2'))).toBe(false)
+  }
+})

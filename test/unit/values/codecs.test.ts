@@ -341,16 +341,78 @@ test('every type is read off the wire, kept, and shown as Prisma Client shows it
   }
 })
 
-test('what a Date cannot hold is an error at once, from both paths', () => {
-  for (const pgType of ['date', 'timestamp(3) without time zone', 'timestamp(6) with time zone']) {
+const DATED = ['date', 'timestamp(3) without time zone', 'timestamp(6) with time zone']
+
+test('what a Date cannot hold is kept in order, and an error where it is shown', () => {
+  for (const pgType of DATED) {
     const contract = columnOf({ type: 'DateTime', pgType })
     const codec = codecFor(schemaOf([contract]), 'T', contract)
     const column = keptColumn(contract)
-    for (const text of ['infinity', '-infinity', '0044-03-15 BC', '12024-01-01', '2024-13-01', 'x', '']) {
+    const last = pgType === 'date' ? '5874897-12-31' : '294276-12-31'
+    // prettier-ignore
+    const days = ['-infinity', '4713-01-01 BC', '0044-03-15 BC', '0001-12-31 BC', '0001-01-01', '9999-12-31', '10000-01-01', last, 'infinity']
+    const words = days.map((day) => {
+      const isShown = day === '0001-01-01' || day === '9999-12-31'
+      const code = isShown ? 'no error' : 'CHANGES.UNDECODABLE_VALUE'
+      const text = pgType === 'date' || day.includes('infinity') ? day : day.replace(/(?= BC|$)/, ' 00:00:00')
       const bytes = Buffer.from(text)
+      column.read(0, bytes, 0, bytes.length)
+      expect([text, codeOf(() => column.value(0))]).toEqual([text, code])
+      expect([text, codeOf(() => codec.publicFromText(text))]).toEqual([text, code])
+      const kept = new Int32Array(2)
+      expect(column.writeText(text, kept, 0)).toBe(true)
+      return [kept[0] ?? 0, kept[1] ?? 0] as const
+    })
+    const highs = words.map(([high]) => high)
+    expect(highs).toEqual([...new Set(highs)].toSorted((a, b) => a - b))
+  }
+})
+
+test('text that is no date or time is an error at once, from both paths', () => {
+  const day = [
+    '12024-1-01',
+    '2024-13-01',
+    '2024-02-30',
+    '2023-02-29',
+    '2024-00-01',
+    '2024-01-00',
+    '0000-01-01',
+  ]
+  const more = [
+    'x',
+    '',
+    '-',
+    'BC',
+    ' BC',
+    'infinit',
+    'infinityy',
+    '--infinity',
+    '2024-01-01x',
+    '5874898-01-01',
+  ]
+  const time = [
+    '2024-01-01 ',
+    '2024-01-01 24:00:01',
+    '2024-01-01 12:60:00',
+    '2024-01-01 1:00:00',
+    '2024-01-01T12',
+  ]
+  const zone = [
+    '2024-01-01 00:00:00+',
+    '2024-01-01 00:00:00+5',
+    '2024-01-01 00:00:00+05:',
+    '2024-01-01 00:00:00+17',
+  ]
+  for (const pgType of DATED) {
+    const contract = columnOf({ type: 'DateTime', pgType })
+    const codec = codecFor(schemaOf([contract]), 'T', contract)
+    const column = keptColumn(contract)
+    for (const text of [...day, ...more, ...time, ...zone]) {
+      // What lies behind the value must not complete it.
+      const bytes = Buffer.from(`${text}0:00 BC`)
       const codes = [
         codeOf(() => codec.publicFromText(text)),
-        codeOf(() => column.read(0, bytes, 0, bytes.length)),
+        codeOf(() => column.read(0, bytes, 0, bytes.length - 7)),
       ]
       expect([text, ...codes]).toEqual([text, 'CHANGES.UNDECODABLE_VALUE', 'CHANGES.UNDECODABLE_VALUE'])
     }
