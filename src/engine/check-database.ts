@@ -1,3 +1,4 @@
+import { DbsyncError, isDbsyncError } from '../core/errors.ts'
 import { modelOf } from '../contract/lookup.ts'
 import type { ControlSession } from '../postgres/control-session.ts'
 import { assertNoFindings } from '../postgres/finding.ts'
@@ -27,19 +28,60 @@ export interface CheckedDatabase {
   readonly oid: number
   /** Whether tables were added to a publication that was there: a slot that is older may have skipped their changes. */
   readonly isExtended: boolean
+  /** By model: tables that cannot be followed any more, while the others can. Only of a sync that has been live. */
+  readonly broken: ReadonlyMap<string, DbsyncError>
 }
 
-/** Checks server, role and tables and sees to the publication. Throws: the first finding, PUBLICATION.*, POSTGRES.*. */
+/**
+ * Checks server, role and tables and sees to the publication.
+ *
+ * With `wasLive` a table that only views read may be past following without the others being so: it is returned among the
+ * broken ones. Before, whatever is wrong is for the caller of `start`.
+ * Throws: the first finding, PUBLICATION.*, POSTGRES.*.
+ */
 export function checkDatabase(
   control: ControlSession,
   options: CheckedOptions,
   needs: readonly TableNeed[],
+  wasLive: boolean,
 ): Promise<CheckedDatabase> {
   return control.use('check its tables and the publication', async (client) => {
     const checked = await preflight(client, options.schema.contract, needs)
-    assertNoFindings(checked.findings)
-    const publication = await ensurePublication(client, options.publication, needs, checked.serverVersion)
-    return { checked, ...publication }
+    const broken = new Map<string, DbsyncError>()
+    const isSpared = (model: unknown): model is string =>
+      wasLive && typeof model === 'string' && !options.handlers.has(model)
+    assertNoFindings(checked.findings.filter(({ details }) => !isSpared(details['model'])))
+    for (const { code, message, details } of checked.findings) {
+      const model = details['model']
+      if (isSpared(model) && !broken.has(model))
+        broken.set(model, new DbsyncError(code, message, { details }))
+    }
+    const sound = needs.filter(({ model }) => !broken.has(model.model))
+    const ensure = (some: readonly TableNeed[]): ReturnType<typeof ensurePublication> =>
+      ensurePublication(client, options.publication, some, checked.serverVersion)
+    try {
+      return { checked, broken, ...(await ensure(sound)) }
+    } catch (error) {
+      if (!isDbsyncError(error, 'PUBLICATION.INCOMPLETE') || !wasLive) throw error
+    }
+    // One table after the other, to know which it is that the publication lacks.
+    let isExtended = false
+    let oid: number | null = null
+    let lacking: DbsyncError | null = null
+    for (const need of sound) {
+      try {
+        const own = await ensure([need])
+        oid = own.oid
+        isExtended ||= own.isExtended
+      } catch (error) {
+        if (!isDbsyncError(error, 'PUBLICATION.INCOMPLETE') || !isSpared(need.model.model)) throw error
+        broken.set(need.model.model, error)
+        lacking = error
+      }
+    }
+    // Nothing is left to follow, and nobody knows the publication.
+    if (oid === null) throw lacking ?? new DbsyncError('INTERNAL.INVARIANT', 'a publication lacks no table')
+    return { checked, broken, oid, isExtended }
   })
 }
 

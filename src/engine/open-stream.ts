@@ -1,7 +1,8 @@
+import type { DbsyncError } from '../core/errors.ts'
 import { modelOf } from '../contract/lookup.ts'
 import type { ModelContract } from '../contract/schema-contract.ts'
 import type { ControlSession } from '../postgres/control-session.ts'
-import type { Preflight } from '../postgres/preflight.ts'
+import type { Preflight, TableNeed } from '../postgres/preflight.ts'
 import { ReplicationSession } from '../replication/replication-session.ts'
 import type { Replica as CompiledViews } from '../views/compile.ts'
 import type { Lsn } from '../core/lsn.ts'
@@ -18,6 +19,8 @@ export interface OpenStreamHost {
   readonly signal: AbortSignal
   /** The end of the last transaction that was delivered. */
   readonly lastEnd: Lsn
+  /** Whether the views have been live before. */
+  readonly wasLive: boolean
   /** The session is there; from now on it is the sync's to close. */
   onSession(session: ReplicationSession): void
   onWait(reason: string): void
@@ -36,13 +39,16 @@ export interface OpenedStream {
   readonly estimates: ReadonlyMap<string, number>
   /** The models that consumers want, by relation oid. */
   readonly consumed: ReadonlyMap<number, ModelContract>
+  readonly needs: readonly TableNeed[]
+  /** By model: tables that cannot be followed any more. */
+  readonly broken: ReadonlyMap<string, DbsyncError>
 }
 
 /** Checks the database, connects, and finds or makes the slot. Throws: POSTGRES.*, CONTRACT.*, PUBLICATION.*, SLOT.*. */
 export async function openStream(host: OpenStreamHost, compiled: CompiledViews): Promise<OpenedStream> {
   const { control, options, continuity, signal } = host
   const needs = tableNeeds(options, compiled)
-  const { checked, oid, isExtended } = await checkDatabase(control, options, needs)
+  const { checked, oid, isExtended, broken } = await checkDatabase(control, options, needs, host.wasLive)
   continuity.checkPublication(oid, isExtended)
   const consumed = new Map<number, ModelContract>()
   for (const model of options.handlers.keys()) {
@@ -69,5 +75,6 @@ export async function openStream(host: OpenStreamHost, compiled: CompiledViews):
     session,
   )
   if (slot.isNew) continuity.noteNewSlot()
-  return { session, slot, checked, estimates: await readEstimates(control, checked), consumed }
+  const estimates = await readEstimates(control, checked)
+  return { session, slot, checked, estimates, consumed, needs, broken }
 }

@@ -53,6 +53,11 @@ export interface SyncOptions<Views extends ViewSet = ViewSet, Handlers = unknown
   readonly publication?: string
   /** How often a failing handler is called for one change before the sync stops. Default: 5. */
   readonly handlerAttempts?: number
+  /**
+   * How often the catalog is compared with what it was, in milliseconds, to notice tables and publications that somebody
+   * changes while the sync runs. It is also looked at whenever the stream describes a table again. Default: 10 000.
+   */
+  readonly watchMs?: number
   /** Told of everything worth knowing while the sync runs; the library itself writes to no console. What it throws is ignored. */
   readonly onEvent?: (event: SyncEvent) => void
 }
@@ -66,6 +71,7 @@ export interface CheckedOptions {
   readonly slot: { readonly name: string | null; readonly durable: boolean; readonly waitMs: number }
   readonly publication: string
   readonly handlerAttempts: number
+  readonly watchMs: number
   readonly onEvent: (event: SyncEvent) => void
 }
 
@@ -109,6 +115,7 @@ const optionsSchema = z.strictObject({
     .optional(),
   publication: z.string().optional(),
   handlerAttempts: z.number().int().min(1).optional(),
+  watchMs: z.number().int().min(10).optional(),
   onEvent: functionSchema.optional(),
 })
 
@@ -155,6 +162,7 @@ export function checkOptions(options: SyncOptions): CheckedOptions {
     slot: { name, durable, waitMs: options.slot?.waitMs ?? 10_000 },
     publication,
     handlerAttempts: options.handlerAttempts ?? 5,
+    watchMs: options.watchMs ?? 10_000,
     onEvent: quiet(options.onEvent),
   }
 }

@@ -9,6 +9,8 @@ export interface ReadTarget {
   readonly chunkTable: ChunkTable
   /** The planner's estimate of the table's rows; null if it has none. */
   readonly estimatedRows: number | null
+  /** Whether the table was given up: nothing more of it is read. */
+  readonly isBroken?: boolean
   /** The first chunk of a reading of the whole table, or of a part of it, is about to be read; returns what `end` takes. */
   begin(): number
   /** Brings a chunk in, exactly; false, having changed nothing, if it must be read again. */
@@ -66,7 +68,6 @@ export class ReadControl {
 const MAX_KEYS_PER_CHUNK = 1_000
 /** A throttled reading asks for a quarter of a second's rows at a time. */
 const THROTTLED_CHUNKS_PER_SECOND = 4
-const FREE = new ReadControl()
 
 /** One reading: what is left to ask for, and how far it has come. */
 export class ReadJob {
@@ -87,7 +88,7 @@ export class ReadJob {
   #notBeforeMs = 0
   #rows = 0
 
-  constructor(target: ReadTarget, selection: ReadSelection, control: ReadControl = FREE) {
+  constructor(target: ReadTarget, selection: ReadSelection, control = new ReadControl()) {
     this.target = target
     this.selection = selection
     this.control = control

@@ -1,7 +1,12 @@
 import type { DbsyncError } from '../core/errors.ts'
 import { columnOf } from '../contract/lookup.ts'
 import type { ModelContract } from '../contract/schema-contract.ts'
-import { ChangeApplier, type CapturedTable } from '../changes/change-applier.ts'
+import {
+  ChangeApplier,
+  isTableFailure,
+  type CapturedTable,
+  type TableListener,
+} from '../changes/change-applier.ts'
 import { ChunkWriter } from '../changes/chunk-writer.ts'
 import { mergeChunk } from '../changes/merge-chunk.ts'
 import type { ViewChange } from '../ivm/view-state.ts'
@@ -17,7 +22,8 @@ import { ReadMeter } from './read-meter.ts'
 /** How far the reading of one table is. */
 export interface TableProgress {
   readonly model: string
-  readonly state: 'pending' | 'reading' | 'covered'
+  /** `failed`: it was given up, and the views over it have stopped. */
+  readonly state: 'pending' | 'reading' | 'covered' | 'failed'
   readonly rows: number
   /** The planner's estimate of the table's rows; null if it has none. */
   readonly estimatedRows: number | null
@@ -30,13 +36,13 @@ export interface TableProgress {
 /** One source table of a replica and how much of it has been read. */
 export class ReplicaTable implements CapturedTable, ReadTarget {
   readonly model: ModelContract
-  readonly catalog: CatalogTable
   readonly table: SourceTable
   readonly chunkTable: ChunkTable
   readonly estimatedRows: number | null
   readonly #writer: ChunkWriter
   readonly #replica: Replica
   readonly #meter: ReadMeter
+  #catalog: CatalogTable
   #state: TableProgress['state'] = 'pending'
 
   constructor(
@@ -48,7 +54,7 @@ export class ReplicaTable implements CapturedTable, ReadTarget {
   ) {
     this.#replica = replica
     this.model = model
-    this.catalog = catalog
+    this.#catalog = catalog
     this.table = table
     this.estimatedRows = estimatedRows
     this.#writer = new ChunkWriter(table)
@@ -58,6 +64,22 @@ export class ReplicaTable implements CapturedTable, ReadTarget {
       columns: table.columns.map(({ contract }) => contract.column),
       key: model.key.map((field) => columnOf(model, field).column),
     }
+  }
+
+  /** What the catalog says of it: of the table that bears its name now. */
+  get catalog(): CatalogTable {
+    return this.#catalog
+  }
+
+  /** The catalog says something else of it, or another table has taken its name. */
+  rebind(catalog: CatalogTable): void {
+    this.#catalog = catalog
+  }
+
+  /** Its rows are worth nothing any more and are let go. */
+  fail(): void {
+    this.#state = 'failed'
+    this.table.clear()
   }
 
   get progress(): TableProgress {
@@ -71,11 +93,17 @@ export class ReplicaTable implements CapturedTable, ReadTarget {
     return this.#state === 'covered'
   }
 
+  /** Whether it was given up, so that nothing of it is worth reading. */
+  get isBroken(): boolean {
+    return this.#replica.isBroken(this.model.model)
+  }
+
   /**
    * Whatever no chunk and no change confirms until the reading's end is gone from the database. What was delivered and no
    * snapshot shows yet counts as confirmed: applying it once more says so.
    */
   begin(): number {
+    if (this.isBroken) return this.table.generation
     if (this.#state === 'pending') {
       this.#state = 'reading'
       this.#meter.begin()
@@ -88,13 +116,20 @@ export class ReplicaTable implements CapturedTable, ReadTarget {
   }
 
   merge(chunk: Chunk): boolean {
-    if (!mergeChunk(chunk, this.#replica.unsettled, this.#replica.applier, this.#writer)) return false
+    const { unsettled, applier } = this.#replica
+    try {
+      if (!this.isBroken && !mergeChunk(chunk, unsettled, applier, this.#writer)) return false
+    } catch (error) {
+      if (!isTableFailure(error)) throw error
+      this.#replica.breakTable(this.model.model, error)
+    }
+    if (this.isBroken) return true
     if (this.#state === 'reading' && chunk.range.kind === 'after') this.#meter.note(chunk.rows)
     return true
   }
 
   end(scan: number, isWhole: boolean): void {
-    if (!isWhole) return
+    if (!isWhole || this.isBroken) return
     this.table.sweep(scan)
     this.#state = 'covered'
     this.#meter.end()
@@ -109,6 +144,8 @@ export class Replica {
   /** What was delivered and no snapshot has shown; chunks are merged with it. */
   readonly unsettled: Unsettled
   #onUnknownRows: (table: ReplicaTable, keys: readonly (readonly string[])[]) => void = () => {}
+  #listener: TableListener | null = null
+  readonly #broken = new Map<string, DbsyncError>()
 
   constructor(
     compiled: CompiledViews,
@@ -125,12 +162,23 @@ export class Replica {
       tables.push(new ReplicaTable(this, table.model, found, table, estimates.get(name) ?? null))
     }
     this.tables = tables
-    this.applier = new ChangeApplier(tables, (model, key, former) => {
-      const table = this.table(model)
-      // A row that stayed where it was is in a chunk to come, as long as its table is not covered.
-      if (table === undefined || (former === null && !table.isCovered)) return
-      this.#onUnknownRows(table, former === null ? [key] : [key, former])
-    })
+    this.applier = new ChangeApplier(
+      tables,
+      (model, key, former) => {
+        const table = this.table(model)
+        // A row that stayed where it was is in a chunk to come, as long as its table is not covered.
+        if (table === undefined || (former === null && !table.isCovered)) return
+        this.#onUnknownRows(table, former === null ? [key] : [key, former])
+      },
+      {
+        onBroken: (model, error) => this.breakTable(model, error),
+        onDoubt: (model, error) => {
+          if (this.#listener === null) this.breakTable(model, error)
+          else this.#listener.onDoubt(model, error)
+        },
+        onDescribed: (model) => this.#listener?.onDescribed(model),
+      },
+    )
   }
 
   /** The table of a model, if a view reads it. */
@@ -138,13 +186,54 @@ export class Replica {
     return this.tables.find((candidate) => candidate.model.model === model)
   }
 
-  /** Whether these are the very tables that it was read from. */
+  /** Whether these are the very tables that it was read from; those that have been given up do not count. */
   isOver(catalog: ReadonlyMap<string, CatalogTable>): boolean {
-    return this.tables.every((table) => catalog.get(table.model.model)?.oid === table.catalog.oid)
+    return this.tables.every(
+      ({ model, catalog: own }) => this.isBroken(model.model) || catalog.get(model.model)?.oid === own.oid,
+    )
   }
 
   get isCovered(): boolean {
     return this.tables.every((table) => table.isCovered)
+  }
+
+  /** Whether the table was given up: its changes are passed over and the views over it have stopped. */
+  isBroken(model: string): boolean {
+    return this.#broken.has(model)
+  }
+
+  /** Why the first table that was given up was; null while all are followed. */
+  get failure(): DbsyncError | null {
+    const [first] = this.#broken.values()
+    return first ?? null
+  }
+
+  /** The names of the views that read the table. */
+  viewsOver(model: string): readonly string[] {
+    return [...(this.compiled.readers.get(model) ?? [])].map((view) => view.name)
+  }
+
+  /** Gives a table up: the views over it stop with the error, the others go on. */
+  breakTable(model: string, error: DbsyncError): void {
+    if (this.#broken.has(model)) return
+    this.#broken.set(model, error)
+    this.applier.leaveOut(model)
+    for (const view of this.compiled.readers.get(model) ?? []) view.fail(error)
+    this.table(model)?.fail()
+    this.#listener?.onBroken(model, error)
+  }
+
+  /** The table that bears the name now is this one; its rows are still the former one's. */
+  rebind(model: string, catalog: CatalogTable): void {
+    const table = this.table(model)
+    if (table === undefined || this.isBroken(model)) return
+    table.rebind(catalog)
+    this.applier.rebind(table)
+  }
+
+  /** Says who is told of tables that are given up or described anew. */
+  onTables(listener: TableListener): void {
+    this.#listener = listener
   }
 
   /** Rows kept over all tables. */

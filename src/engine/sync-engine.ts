@@ -1,6 +1,6 @@
 import { Backoff, sleep } from '../core/backoff.ts'
 import { DbsyncError, toDbsyncError } from '../core/errors.ts'
-import { maxLsn, ZERO_LSN, type Lsn } from '../core/lsn.ts'
+import type { Lsn } from '../core/lsn.ts'
 import { xid8, type Xid8 } from '../core/xid.ts'
 import type { ModelContract, Table } from '../contract/schema-contract.ts'
 import { EventDecoder } from '../changes/event-decoder.ts'
@@ -14,15 +14,18 @@ import { compileViews } from '../views/compile.ts'
 import { reachCurrentEnd } from './catch-up.ts'
 import { Continuity } from './continuity.ts'
 import { Deferred } from './deferred.ts'
+import type { DriftWatch } from './drift-watch.ts'
 import { HandlerQueue } from './handler-queue.ts'
 import { hydrate } from './hydrate.ts'
 import type { LossCode } from './open-slot.ts'
 import { openStream, type OpenedStream } from './open-stream.ts'
 import type { CheckedOptions } from './options.ts'
 import { Pipeline } from './pipeline.ts'
+import { progressOf } from './progress.ts'
 import { Prober } from './prober.ts'
 import { mayRetry } from './recovery.ts'
 import { Replica } from './replica.ts'
+import { Rereads } from './rereads.ts'
 import type { SyncState } from './sync-event.ts'
 import type { Sync, SyncStatus } from './sync.ts'
 import { TableReader } from './table-reader.ts'
@@ -30,10 +33,10 @@ import { Refreshes } from './refreshes.ts'
 import type { Refresh, RefreshOptions } from './refresh.ts'
 import { suspects } from './ghosts.ts'
 import { ViewCells } from './view-cells.ts'
+import { watchTables } from './watch-tables.ts'
 
 const RESUME_BYTES = 8 * 1024 * 1024
 const CLOSE_GRACE_MS = 5_000
-const POSTGRES_EPOCH_MS = 946_684_800_000
 
 /** The one implementation of {@link Sync}: joins the floors, keeps the session alive, decides what a failure means. */
 export class SyncEngine implements Sync {
@@ -58,9 +61,21 @@ export class SyncEngine implements Sync {
   #replica: Replica | null = null
   /** What is being read to take its place. */
   #building: Replica | null = null
+  /** A table of the replica is not what it was read as. */
+  #isOutdated = false
+  #drift: DriftWatch | null = null
   #xidReference: Xid8 = xid8(0n)
   #reconnects = 0
   readonly #refreshes: Refreshes
+  readonly #rereads = new Rereads(
+    () => {
+      if (this.#state === 'hydrating' && this.#building === null && this.#replica !== null)
+        this.#goLive(this.#replica)
+    },
+    (reader, error) => {
+      if (this.#reader === reader && !this.#stop.signal.aborted) this.#rebuild(toDbsyncError(error))
+    },
+  )
 
   constructor(options: CheckedOptions) {
     this.#options = options
@@ -123,12 +138,9 @@ export class SyncEngine implements Sync {
   async catchUp(): Promise<Lsn> {
     try {
       await this.ready()
-      await reachCurrentEnd({
-        control: this.#control,
-        pipeline: this.#pipeline,
-        prompt: () => this.#session?.sendStatus(true),
-        signal: this.#stop.signal,
-      })
+      await this.#reachEnd(this.#stop.signal)
+      // Changes that were passed over are in the views once their table has been read again.
+      await this.#drift?.clearDoubts()
       await this.#live.promise
       return this.#pipeline.position
     } catch (error) {
@@ -145,31 +157,27 @@ export class SyncEngine implements Sync {
     return this.#refreshes.start(tables, options)
   }
 
+  #reachEnd(signal: AbortSignal): Promise<void> {
+    const prompt = (): void => this.#session?.sendStatus(true)
+    return reachCurrentEnd({ control: this.#control, pipeline: this.#pipeline, prompt, signal })
+  }
+
   status(): SyncStatus {
-    const position = this.#pipeline.position
-    const session = this.#session
-    const received = maxLsn(session?.received ?? ZERO_LSN, position)
-    const committed = this.#pipeline.lastCommitTimeUs
-    const isBehind = received > position
     return {
       state: this.#state,
-      position,
-      received,
-      lagBytes: Number(received - position),
-      lagMs:
-        isBehind && committed !== null
-          ? Math.max(0, Date.now() - (Number(committed / 1000n) + POSTGRES_EPOCH_MS))
-          : 0,
+      ...progressOf(this.#pipeline, this.#session),
       slot:
-        this.#slotName === null || session === null
+        this.#slotName === null || this.#session === null
           ? null
-          : { name: this.#slotName, durable: this.#options.slot.durable, confirmed: session.confirmed },
+          : {
+              name: this.#slotName,
+              durable: this.#options.slot.durable,
+              confirmed: this.#session.confirmed,
+            },
       publication: this.#options.publication,
-      changes: this.#pipeline.changes,
       tables: (this.#building ?? this.#replica)?.tables.map((table) => table.progress) ?? [],
       refreshes: this.#refreshes.progress,
       views: this.#cells.status(),
-      unsettled: this.#pipeline.unsettled.size,
       reconnects: this.#reconnects,
     }
   }
@@ -188,6 +196,7 @@ export class SyncEngine implements Sync {
     const reason = failure ?? new DbsyncError('SYNC.CLOSED', 'The sync is closed.')
     this.#stop.abort(reason)
     this.#prober.stop()
+    this.#drift?.stop()
     await this.#handlers?.close(CLOSE_GRACE_MS)
     // Before the loop: it may be waiting for an answer that does not come.
     await this.#control.close()
@@ -254,6 +263,7 @@ export class SyncEngine implements Sync {
         continuity: this.#continuity,
         signal: this.#stop.signal,
         lastEnd: this.#pipeline.lastEnd,
+        wasLive: this.#replica !== null,
         onSession: (opening) => {
           this.#session = opening
         },
@@ -274,25 +284,73 @@ export class SyncEngine implements Sync {
       !slot.isNew &&
       this.#replica?.isOver(checked.tables) === true &&
       this.#building === null &&
+      !this.#isOutdated &&
       !this.#pipeline.isTainted
-    const replica = isContinued
-      ? this.#replica
-      : new Replica(compiled, checked.tables, estimates, this.#pipeline.unsettled)
-    if (!isContinued) this.#building = replica
+    const replica =
+      isContinued && this.#replica !== null
+        ? this.#replica
+        : await this.#build(
+            new Replica(compiled, checked.tables, estimates, this.#pipeline.unsettled),
+            opened,
+          )
+    for (const [model, error] of opened.broken) replica.breakTable(model, error)
     this.#pipeline.feed(replica)
     await session.start(slot.name, publication, this.#pipeline)
     this.#continuity.noteStreaming()
     this.#prober.start()
-    const live = isContinued || replica === null ? Promise.resolve() : this.#hydrate(replica, opened)
+    this.#drift?.start()
+    const live = isContinued ? this.#rereads.settled() : this.#hydrate(replica, opened)
     live.then(
       () => {
         if (this.#session !== session || this.#stop.signal.aborted) return
+        // The session has been told to end: whoever called start() hears of it.
+        if (this.#replica === null && replica.failure !== null) return
         this.#goLive(replica)
         onLive()
       },
       (error: unknown) => session.destroy(toDbsyncError(error)),
     )
     return session.closed
+  }
+
+  /** Begins with a replica that is to be read: from now on its tables are watched. */
+  async #build(replica: Replica, opened: OpenedStream): Promise<Replica> {
+    this.#building = replica
+    this.#isOutdated = false
+    this.#drift?.stop()
+    this.#drift = await watchTables(replica, opened, {
+      control: this.#control,
+      options: this.#options,
+      wasLive: () => this.#replica !== null,
+      reread: (model, reason) => this.#reread(model, reason),
+      endSession: (error) => this.#session?.destroy(error),
+      reachEnd: (signal) => this.#reachEnd(signal),
+      noteChanged: () => this.#pipeline.noteMerged(),
+    })
+    return replica
+  }
+
+  /** Ends the session, and reads everything anew in the next. */
+  #rebuild(reason: DbsyncError): void {
+    this.#isOutdated = true
+    this.#session?.destroy(reason)
+  }
+
+  /** The rows of a table changed without the stream saying so: they are read again, in place where the views are live. */
+  #reread(model: string, reason: string): void {
+    const replica = this.#building === null ? this.#replica : null
+    const table = replica?.table(model)
+    const reader = this.#reader
+    if (replica === null || table === undefined || reader === null) {
+      this.#rebuild(new DbsyncError('SNAPSHOT.RELATION_CHANGED', reason, { details: { model } }))
+      return
+    }
+    if (this.#state === 'live') {
+      this.#live = new Deferred()
+      this.#setState('hydrating')
+    }
+    this.#cells.goStale(replica.viewsOver(model))
+    this.#rereads.start(reader, table)
   }
 
   async #hydrate(replica: Replica, { checked, slot }: OpenedStream): Promise<void> {
@@ -312,6 +370,7 @@ export class SyncEngine implements Sync {
         isMidTransaction: () => this.#pipeline.isMidTransaction,
         noteMerged: () => this.#pipeline.noteMerged(),
         onFailure: (error) => this.#session?.destroy(toDbsyncError(error)),
+        recheck: async () => this.#drift?.look(),
       },
     })
     this.#reader = reader
@@ -348,10 +407,10 @@ export class SyncEngine implements Sync {
     this.#options.onEvent({ kind: 'progress', tables, changes: this.#pipeline.changes })
   }
 
-  #goLive(replica: Replica | null): void {
+  #goLive(replica: Replica): void {
     this.#building = null
     this.#replica = replica
-    if (replica !== null) this.#cells.goLive(replica, () => this.#applyDemand())
+    this.#cells.goLive(replica, () => this.#applyDemand())
     this.#setState('live')
     this.#live.resolve()
   }
@@ -359,6 +418,7 @@ export class SyncEngine implements Sync {
   async #leaveSession(): Promise<void> {
     const session = this.#session
     const reader = this.#reader
+    this.#drift?.stop()
     if (this.#building !== null) {
       // What was read so far goes with the stream that it was merged with.
       this.#reader = null

@@ -21,6 +21,8 @@ export interface TableReaderHost {
   noteMerged(): void
   /** A chunk could not be merged, or rows that the stream changed in part could not be read: the tables are worthless. */
   onFailure(error: unknown): void
+  /** A table or a column that a chunk reads is not there: looks what became of it, and breaks the table or begins anew. */
+  recheck?(): Promise<void>
 }
 
 /** Where a chunk's watermark is: the stream may deliver it before the chunk has come over its own session. */
@@ -206,6 +208,10 @@ export class TableReader {
 
   async #readNext(job: ReadJob): Promise<void> {
     this.#isRewound = false
+    if (isBroken(job)) {
+      job.end(null)
+      return
+    }
     const range = job.nextRange()
     this.#isReading = true
     try {
@@ -220,7 +226,8 @@ export class TableReader {
       if (delivery.isDelivered) this.drain()
     } catch (error) {
       if (this.#signal.aborted) throw error
-      this.#drop(job, error)
+      // Nobody waits for rows of a table that was given up.
+      this.#drop(job, isBroken(job) ? null : error)
     } finally {
       this.#isReading = false
     }
@@ -290,6 +297,7 @@ export class TableReader {
       } catch (error) {
         if (watermark !== null) this.#host.forgetWatermark(watermark)
         await this.#afterFailure(job, error)
+        if (isBroken(job)) throw error
       }
     }
   }
@@ -299,6 +307,13 @@ export class TableReader {
     const sqlState = error.details['sqlState']
     // A lock that somebody holds, a statement that took too long, a session that is gone: again, a little later.
     if (sqlState === '57014') job.noteTimeout()
+    // Of a condition that the caller wrote the caller hears.
+    const isOurs = job.selection.kind === 'keys' || job.selection.bounds?.where == null
+    if (this.#host.recheck !== undefined && isOurs && (sqlState === '42P01' || sqlState === '42703')) {
+      await this.#host.recheck()
+      await sleep(RETRY_MS * 5, this.#signal)
+      return
+    }
     const isPassing =
       error.code === 'POSTGRES.CONNECTION_LOST' || sqlState === '55P03' || sqlState === '57014'
     if (!isPassing) throw error
@@ -324,4 +339,9 @@ export class TableReader {
     this.#reader = null
     await session?.close()
   }
+}
+
+/** Asked again and again: a table may be given up at any time. */
+function isBroken(job: ReadJob): boolean {
+  return job.target.isBroken === true
 }

@@ -56,6 +56,8 @@ export class ViewCells {
 
   /** The replica is what readers see from now on; `prepare` runs before anybody is told. */
   goLive(replica: Replica, prepare: () => void): void {
+    // A view that had stopped may be whole again: its tables were read anew.
+    for (const [name, state] of replica.compiled.views) if (state.failure === null) this.#failed.delete(name)
     const swaps = [...replica.compiled.views].map(([name, state]) => this.#cells.get(name)?.goLive(state))
     prepare()
     // All views first: whoever is told of one reads the others at the same position.
@@ -63,9 +65,9 @@ export class ViewCells {
     this.#reportFailures(replica)
   }
 
-  /** The rows stay readable, but are no more what the database holds. */
-  goStale(): void {
-    for (const cell of this.#cells.values()) cell.goStale()
+  /** The rows of these views, or of all, stay readable but are no more what the database holds. */
+  goStale(names: Iterable<string> = this.#cells.keys()): void {
+    for (const name of names) this.#cells.get(name)?.goStale()
   }
 
   /** Ends every reader, with an error if the sync failed. */
@@ -85,9 +87,10 @@ export class ViewCells {
 
   #reportFailures(replica: Replica): void {
     for (const { view, failure } of replica.failures()) {
+      // Again after each session: a reader who comes now must not wait for ever.
+      this.#cells.get(view)?.end(failure)
       if (this.#failed.has(view)) continue
       this.#failed.add(view)
-      this.#cells.get(view)?.end(failure)
       this.#options.onEvent({ kind: 'view-failed', view, error: failure })
     }
   }

@@ -25,17 +25,23 @@ export interface CatalogIndex {
   readonly columns: readonly string[]
 }
 
+/** How the WAL says which row a change is about. */
+export interface CatalogIdentity {
+  readonly replicaIdentity: 'default' | 'nothing' | 'full' | 'index'
+  /** Columns of the replica identity's index: the primary key's for `default`. */
+  readonly identity: readonly string[]
+}
+
 /** A table as the catalog has it. */
-export interface CatalogTable {
+export interface CatalogTable extends CatalogIdentity {
   readonly oid: number
   /** `pg_class.relkind`. */
   readonly kind: string
   readonly isPermanent: boolean
-  readonly replicaIdentity: 'default' | 'nothing' | 'full' | 'index'
   readonly columns: readonly CatalogColumn[]
   readonly primaryKey: readonly string[]
-  /** Columns of the replica identity's index: the primary key's for `default`. */
-  readonly identity: readonly string[]
+  /** The partitions that hold rows, each of which has an identity of its own; empty for an ordinary table. */
+  readonly partitions: readonly (CatalogIdentity & { readonly name: string })[]
   /** Column sets that no two rows share at any moment, not even inside a statement. */
   readonly uniqueKeys: readonly (readonly string[])[]
   /** Whether other tables inherit from it, whose changes carry their own names. */
@@ -56,6 +62,15 @@ const IDENTITIES: Readonly<Record<string, CatalogTable['replicaIdentity']>> = {
   i: 'index',
 }
 
+/** The columns of a table's identity, as an array. */
+const identityOf = (table: string): string =>
+  `ARRAY(SELECT a.attname::text FROM pg_catalog.pg_index i, unnest(i.indkey) WITH ORDINALITY AS k(attnum, position)
+               JOIN pg_catalog.pg_attribute a ON a.attnum = k.attnum
+               WHERE i.indrelid = ${table}.oid AND a.attrelid = ${table}.oid AND k.position <= i.indnkeyatts
+                 AND CASE ${table}.relreplident WHEN 'd' THEN i.indisprimary AND i.indimmediate WHEN 'i' THEN i.indisreplident
+                     ELSE false END
+               ORDER BY k.position)`
+
 // Rights: none beyond connecting. Version: 14.
 const READ_TABLE = `
   SELECT c.oid::int8::text AS oid, c.relkind AS kind, c.relpersistence AS persistence,
@@ -67,11 +82,13 @@ const READ_TABLE = `
                JOIN pg_catalog.pg_attribute a ON a.attnum = k.attnum
                WHERE i.indrelid = c.oid AND i.indisprimary AND i.indimmediate AND a.attrelid = c.oid AND k.position <= i.indnkeyatts
                ORDER BY k.position) AS primary_key,
-         ARRAY(SELECT a.attname::text FROM pg_catalog.pg_index i, unnest(i.indkey) WITH ORDINALITY AS k(attnum, position)
-               JOIN pg_catalog.pg_attribute a ON a.attnum = k.attnum
-               WHERE i.indrelid = c.oid AND a.attrelid = c.oid AND k.position <= i.indnkeyatts
-                 AND CASE c.relreplident WHEN 'd' THEN i.indisprimary AND i.indimmediate WHEN 'i' THEN i.indisreplident ELSE false END
-               ORDER BY k.position) AS identity_columns,
+         ${identityOf('c')} AS identity_columns,
+         (WITH RECURSIVE tree AS (
+            SELECT h.inhrelid AS oid FROM pg_catalog.pg_inherits h WHERE c.relkind = 'p' AND h.inhparent = c.oid
+            UNION ALL SELECT h.inhrelid FROM tree JOIN pg_catalog.pg_inherits h ON h.inhparent = tree.oid)
+          SELECT coalesce(jsonb_agg(jsonb_build_object('name', p.oid::regclass::text, 'replicaIdentity', p.relreplident,
+                                                       'identity', ${identityOf('p')})), '[]')
+          FROM pg_catalog.pg_class p JOIN tree USING (oid) WHERE p.relkind = 'r') AS partitions,
          coalesce((SELECT jsonb_agg((SELECT jsonb_agg(a.attname) FROM pg_catalog.pg_attribute a
                                      WHERE a.attrelid = c.oid AND a.attnum = ANY (i.indkey[0:i.indnkeyatts - 1])))
                    FROM pg_catalog.pg_index i
@@ -124,6 +141,7 @@ export async function readCatalogTable(
     is_owner: boolean
     primary_key: string[]
     identity_columns: string[]
+    partitions: { name: string; replicaIdentity: string; identity: string[] }[]
     unique_keys: string[][]
     identity_indexes: CatalogIndex[]
     has_children: boolean
@@ -159,6 +177,10 @@ export async function readCatalogTable(
     })),
     primaryKey: row.primary_key,
     identity: row.identity_columns,
+    partitions: row.partitions.map((partition) => ({
+      ...partition,
+      replicaIdentity: IDENTITIES[partition.replicaIdentity] ?? 'nothing',
+    })),
     uniqueKeys: row.unique_keys,
     hasChildren: row.has_children,
     identityIndexes: row.identity_indexes,

@@ -8,7 +8,8 @@ const POLL_MS = 20
  *
  * Locks are let go only after a commit is visible, so afterwards no commit that came before this call is invisible any
  * more. A slot that existed before us may have streamed, and been confirmed past, a commit that is not visible yet;
- * without this wait it would be neither in the stream nor in a chunk.
+ * without this wait it would be neither in the stream nor in a chunk. Who writes a partition by its own name locks that
+ * alone, so the partitions of a table count as the table.
  * Rights: none. `onWait` is told what it waits for, about once a second.
  */
 export async function awaitWriters(
@@ -19,8 +20,11 @@ export async function awaitWriters(
 ): Promise<void> {
   const holders = async (): Promise<Set<string>> => {
     const rows = await control.query(
-      `SELECT DISTINCT virtualtransaction FROM pg_catalog.pg_locks
-       WHERE locktype = 'relation' AND granted AND relation = ANY ($1::oid[])
+      `WITH RECURSIVE tree AS (
+         SELECT unnest($1::oid[]) AS oid
+         UNION SELECT h.inhrelid FROM tree JOIN pg_catalog.pg_inherits h ON h.inhparent = tree.oid)
+       SELECT DISTINCT virtualtransaction FROM pg_catalog.pg_locks
+       WHERE locktype = 'relation' AND granted AND relation IN (SELECT oid FROM tree)
          AND database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())
          AND mode IN ('RowExclusiveLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')`,
       [oids],

@@ -1,6 +1,6 @@
 import { quoteIdentifier } from '../core/quote.ts'
 import type { ModelContract } from '../contract/schema-contract.ts'
-import type { CatalogTable } from './catalog.ts'
+import type { CatalogIdentity, CatalogTable } from './catalog.ts'
 import { problem, type Problem } from './finding.ts'
 import { tableName } from './table-name.ts'
 
@@ -9,8 +9,9 @@ export function checkIdentity(model: ModelContract, table: CatalogTable): readon
   const key = keyColumns(model)
   const name = tableName(model)
   const isUnique = table.uniqueKeys.some((unique) => unique.every((column) => key.includes(column)))
-  const covered = table.replicaIdentity === 'full' || key.every((column) => table.identity.includes(column))
-  if (covered && key.length > 0) {
+  // A partition's rows come with the partition's own identity.
+  const unusable = [{ ...table, name }, ...table.partitions].find((candidate) => !carries(candidate, key))
+  if (unusable === undefined) {
     if (isUnique) return []
     return [
       problem(
@@ -24,22 +25,32 @@ export function checkIdentity(model: ModelContract, table: CatalogTable): readon
       ),
     ]
   }
+  const { replicaIdentity, identity } = unusable
+  const isPartition = unusable.name !== name
   const found =
-    table.identity.length === 0
-      ? `has no usable replica identity (${table.replicaIdentity}${table.primaryKey.length === 0 ? ', no primary key' : ''})`
-      : `has a replica identity of (${table.identity.join(', ')})`
+    identity.length === 0
+      ? `has no usable replica identity (${replicaIdentity}${table.primaryKey.length === 0 ? ', no primary key' : ''})`
+      : `has a replica identity of (${identity.join(', ')})`
   return [
     problem(
       'CHANGES.REPLICA_IDENTITY',
-      `${name} ${found}; DBSync needs the old value of (${key.join(', ')}) with each UPDATE and DELETE. ` +
-        "It was not added to the publication, where it would make the application's own UPDATE fail. Add a primary key, or run " +
-        `"ALTER TABLE ${name} REPLICA IDENTITY FULL", or USING INDEX with a unique index over those columns.`,
+      `${isPartition ? `Partition ${unusable.name} of ${name}` : name} ${found}; DBSync needs the old value of ` +
+        `(${key.join(', ')}) with each UPDATE and DELETE. In a publication a table without one makes the application's ` +
+        'own UPDATE and DELETE fail. Add a primary key, or run ' +
+        `"ALTER TABLE ${unusable.name} REPLICA IDENTITY FULL", or USING INDEX with a unique index over those columns.`,
       {
-        sql: identitySql(model, table, isUnique),
-        details: { model: model.model, table: model.table, replicaIdentity: table.replicaIdentity },
+        sql: isPartition
+          ? [`ALTER TABLE ${unusable.name} REPLICA IDENTITY FULL;`]
+          : identitySql(model, table, isUnique),
+        details: { model: model.model, table: model.table, replicaIdentity },
       },
     ),
   ]
+}
+
+/** Whether the old key of a row comes with its change. */
+function carries({ replicaIdentity, identity }: CatalogIdentity, key: readonly string[]): boolean {
+  return key.length > 0 && (replicaIdentity === 'full' || key.every((column) => identity.includes(column)))
 }
 
 /** The cheapest identity that carries the key: the primary key's, a unique index's, else the whole row. */

@@ -19,6 +19,8 @@ export interface Replica {
   readonly tables: ReadonlyMap<string, SourceTable>
   /** By view name. */
   readonly views: ReadonlyMap<string, ViewState>
+  /** By model name: the views that have the table as a source. */
+  readonly readers: ReadonlyMap<string, ReadonlySet<ViewState>>
   /** Shows what is pending in all retained views; returns their net changes, views without any left out. */
   flush(): ReadonlyMap<string, readonly ViewChange[]>
   /** Bytes of tables, indexes, interned text, groups and aggregates. */
@@ -43,6 +45,7 @@ export function compileViews(schema: Schema, views: readonly ViewIr[]): Replica 
     )
   }
   const states = new Map<string, ViewState>()
+  const readers = new Map<string, Set<ViewState>>()
   const circuits: Circuit[] = []
   const nextWord = new Map<string, number>()
   for (const plan of plans) {
@@ -59,12 +62,14 @@ export function compileViews(schema: Schema, views: readonly ViewIr[]): Replica 
     plan.sources.forEach(({ model }, index) => {
       const listener = compiled.circuit.listeners[index]
       if (listener !== undefined) tables.get(model.model)?.listeners.push(listener)
+      readers.set(model.model, (readers.get(model.model) ?? new Set()).add(compiled.state))
     })
   }
   const all = [...states.values()]
   return {
     tables,
     views: states,
+    readers,
     flush() {
       let changes = NO_CHANGES
       for (const state of all) {

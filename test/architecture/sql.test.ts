@@ -44,6 +44,18 @@ const SAFE: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     "key('asked')": 'quoted identifiers after a constant',
     "conditions.join(' AND ')": 'of boundsSql, without a condition of the application',
   },
+  'src/engine/drift-mend.ts': { alter: 'a quoted identifier after a constant', table: 'of tableName' },
+  'src/postgres/catalog.ts': {
+    table: 'an alias, a constant',
+    "identityOf('c')": 'a statement of constants',
+    "identityOf('p')": 'a statement of constants',
+  },
+  'src/postgres/fingerprint.ts': {
+    ofSchema: 'one of two constants',
+    filter: 'one of two constants',
+    narrowed: 'one of two constants',
+    "rows.join(', ')": 'quoted literals and numbers',
+  },
   'src/postgres/connect.ts': {
     name: 'the names of PINNED_SETTINGS, a constant',
     value: 'the values of PINNED_SETTINGS, a constant',
@@ -58,7 +70,7 @@ const SAFE: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     extra: 'one of two constants',
   },
   'src/postgres/replica-identity.ts': {
-    name: 'of tableName',
+    'unusable.name': 'a regclass, quoted by the server',
     kind: 'one of two constants',
     columns: 'quoted identifiers',
   },
@@ -97,7 +109,7 @@ const MESSAGES: Readonly<Record<string, readonly string[]>> = {
   'src/postgres/check-publication.ts': ['${message}', 'Publication "${name}'],
   'src/postgres/check-removal.ts': ['Publication "${name}', 'belongs to role "${publication.owner}'],
   'src/postgres/preflight.ts': ['Role "${server.role}'],
-  'src/postgres/replica-identity.ts': ['${name} ${found}', "the old value of (${key.join(', ')}"],
+  'src/postgres/replica-identity.ts': ["(${key.join(', ')}", '"ALTER TABLE ${unusable.name}'],
   'src/postgres/publication.ts': [
     'ublication "${name}',
     'Publication "${name}" filters the rows of ${table}',

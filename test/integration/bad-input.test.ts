@@ -246,8 +246,13 @@ test('a column that changes its type while it is streamed', async () => {
   await db.query(
     "INSERT INTO users (first_name, user_name, email) VALUES ('a', 'a', 'a'); INSERT INTO visit VALUES (1, 'r1', 1, 1)",
   )
-  await expect(sync.catchUp()).rejects.toMatchObject({ code: 'CONTRACT.TYPE_MISMATCH' })
-  expect(sync.state).toBe('failed')
+  await sync.catchUp()
+  expect(() => sync.views.grandTotal.get()).toThrow(
+    expect.objectContaining({
+      code: 'CONTRACT.TYPE_MISMATCH',
+      message: expect.stringMatching(/bigint.*integer/),
+    }),
+  )
   await sync.close()
 })
 
@@ -303,11 +308,19 @@ test('an enum label that the contract does not know', async () => {
   expect(sync.views.moods.get(1)).toEqual({ id: 1, mood: 'GLAD' })
   await db.query("ALTER TYPE mood ADD VALUE 'bored'")
   await db.query("INSERT INTO guest VALUES (2, 'bored')")
-  await expect(sync.catchUp()).rejects.toMatchObject({
-    code: 'CHANGES.UNKNOWN_ENUM_LABEL',
-    message: expect.stringMatching(/Guest\.mood.*prisma generate/),
-  })
+  // The sync goes on without the views over that table.
+  await sync.catchUp()
+  expect(() => sync.views.moods.get(1)).toThrow(
+    expect.objectContaining({
+      code: 'CHANGES.UNKNOWN_ENUM_LABEL',
+      message: expect.stringMatching(/Guest\.mood.*prisma generate/),
+    }),
+  )
   await sync.close()
+  // One that begins with such a row is refused.
+  await expect(
+    createSync({ schema: guests, connection: db.url, views: { moods: view } }).start(),
+  ).rejects.toMatchObject({ code: 'CHANGES.UNKNOWN_ENUM_LABEL' })
 })
 
 test('options that are missing, misspelt or of the wrong kind, each with what to do', () => {

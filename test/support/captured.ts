@@ -63,6 +63,7 @@ export function capture(
     })),
     primaryKey: keys,
     identity: keys,
+    partitions: [],
     uniqueKeys: [keys],
     hasChildren: false,
     identityIndexes: [],

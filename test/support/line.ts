@@ -21,6 +21,7 @@ import { compileViews } from '../../src/views/compile.ts'
 import { schema } from '../../generated/dbsync/index.ts'
 import { compareView, formatDifference } from './compare-view.ts'
 import type { TestDatabase } from './database.ts'
+import type { ViewSet } from 'prisma-dbsync'
 import { exampleViews } from './views.ts'
 
 /**
@@ -33,6 +34,11 @@ export class TestLine implements AsyncDisposable {
   readonly control: ControlSession
   readonly session: ReplicationSession
   confirmed: Lsn = ZERO_LSN
+  /** Told of each watermark that the stream delivers, by its number from 1; the chunk waits until `seen` is called. */
+  onWatermark: (seen: () => void, order: number) => void = (seen) => seen()
+  /** How many chunks have been asked for. */
+  chunks = 0
+  readonly #views: ViewSet
   readonly #db: TestDatabase
   readonly #anchor: Snapshot | null
   readonly #abort = new AbortController()
@@ -43,8 +49,10 @@ export class TestLine implements AsyncDisposable {
     parts: Pick<TestLine, 'control' | 'session'>,
     makeReplica: (unsettled: Unsettled) => Replica,
     anchor: Snapshot | null,
+    views: ViewSet,
   ) {
     this.#db = db
+    this.#views = views
     this.control = parts.control
     this.session = parts.session
     this.#anchor = anchor
@@ -69,14 +77,17 @@ export class TestLine implements AsyncDisposable {
     options: {
       readonly slot?: string
       readonly durable?: boolean
+      /** Default: the running example's. */
+      readonly views?: ViewSet
       /** Runs while the slot is being created. */
       readonly meanwhile?: () => Promise<void>
     } = {},
   ): Promise<TestLine> {
     const control = new ControlSession(db.url)
+    const views = options.views ?? exampleViews
     const compiled = compileViews(
       schema,
-      Object.values(exampleViews).map((view) => view.ir),
+      Object.values(views).map((view) => view.ir),
     )
     const needs = [...compiled.tables.values()].map((table) => ({
       model: table.model,
@@ -100,7 +111,7 @@ export class TestLine implements AsyncDisposable {
     }
     const makeReplica = (unsettled: Unsettled): Replica =>
       new Replica(compiled, checked.tables, new Map(), unsettled)
-    const line = new TestLine(db, { control, session }, makeReplica, anchor)
+    const line = new TestLine(db, { control, session }, makeReplica, anchor, views)
     line.pipeline.beginStream(start)
     line.pipeline.feed(line.replica)
     await session.start(name, 'dbsync', line.pipeline)
@@ -123,7 +134,11 @@ export class TestLine implements AsyncDisposable {
       anchor: without === 'anchor' ? null : this.#anchor,
       signal: this.#abort.signal,
       host: {
-        expectWatermark: (watermark, seen) => pipeline.expectWatermark(watermark, seen),
+        expectWatermark: (watermark, seen) => {
+          this.chunks += 1
+          const order = this.chunks
+          pipeline.expectWatermark(watermark, () => this.onWatermark(seen, order))
+        },
         forgetWatermark: (watermark) => pipeline.forgetWatermark(watermark),
         readSnapshot: () => readSnapshot(this.control),
         isMidTransaction: () => pipeline.isMidTransaction,
@@ -175,17 +190,24 @@ export class TestLine implements AsyncDisposable {
     this.pipeline.settle(await readSnapshot(this.control))
   }
 
-  /** Catches up and compares every view with its SQL. */
-  async differences(): Promise<string[]> {
+  /** Waits until the stream has delivered what is committed now. */
+  async caughtUp(): Promise<void> {
     const [row] = await this.control.query(
       "BEGIN; SET LOCAL synchronous_commit = local; SELECT pg_logical_emit_message(true, 'nudge', ''); COMMIT; " +
         'SELECT pg_current_wal_insert_lsn()::text',
     )
     this.session.sendStatus(true)
     await this.pipeline.waitFor(parseLsn(row?.[0] ?? ''))
+  }
+
+  /** Catches up and compares every view with its SQL. */
+  async differences(): Promise<string[]> {
+    await this.caughtUp()
+    // A row that was asked for by its key is read on the side.
+    await this.#reader?.rowsKnown()
     const found: string[] = []
     const client = await this.#db.connect()
-    for (const view of Object.values(exampleViews)) {
+    for (const view of Object.values(this.#views)) {
       const rows = this.replica.compiled.views.get(view.name)?.rows() ?? []
       found.push(...(await compareView(view, rows, client)).map(formatDifference))
     }

@@ -1,0 +1,74 @@
+import type { DbsyncError } from '../core/errors.ts'
+import type { ControlSession } from '../postgres/control-session.ts'
+import { DriftWatch } from './drift-watch.ts'
+import type { OpenedStream } from './open-stream.ts'
+import type { CheckedOptions } from './options.ts'
+import type { Replica } from './replica.ts'
+
+/** What the tables of a replica need of the sync when somebody changes them. */
+export interface WatchedSync {
+  readonly control: ControlSession
+  readonly options: CheckedOptions
+  /** Whether any views have been live; before, what is wrong with a table is for the caller of `start`. */
+  wasLive(): boolean
+  /** The rows of the table must be read again, for that reason. */
+  reread(model: string, reason: string): void
+  endSession(error: DbsyncError): void
+  /** Resolves once the stream has delivered what is committed now. */
+  reachEnd(signal: AbortSignal): Promise<void>
+  /** Views have changed outside the stream's own turn. */
+  noteChanged(): void
+}
+
+/**
+ * Watches the tables of a replica that is about to be read, and does what the watch decides: a table that cannot be followed
+ * takes the views over it along, one whose rows are not what they were is read again.
+ *
+ * Throws: POSTGRES.*.
+ */
+export function watchTables(replica: Replica, opened: OpenedStream, sync: WatchedSync): Promise<DriftWatch> {
+  const { control, options } = sync
+  const { tables: read } = replica.compiled
+  const warn = (code: string, message: string): void => options.onEvent({ kind: 'warning', code, message })
+  const watching = DriftWatch.open(
+    {
+      control,
+      contract: options.schema.contract,
+      publication: options.publication,
+      serverVersion: opened.checked.serverVersion,
+      needs: opened.needs,
+      consumed: new Set([...opened.consumed.values()].map(({ model }) => model)),
+      everyMs: options.watchMs,
+    },
+    {
+      isBroken: (model) => replica.isBroken(model),
+      breakTable: (model, error) => replica.breakTable(model, error),
+      reread: (model, catalog, reason) => {
+        // Handlers keep nothing that could be read again.
+        if (!read.has(model)) return
+        warn('SNAPSHOT.RELATION_CHANGED', reason)
+        replica.rebind(model, catalog)
+        sync.reread(model, reason)
+      },
+      endSession: (error) => sync.endSession(error),
+      reachEnd: (signal) => sync.reachEnd(signal),
+      warn,
+      onWait: (reason) => options.onEvent({ kind: 'waiting', reason }),
+    },
+  )
+  replica.onTables({
+    onBroken: (model, error) => {
+      if (!sync.wasLive()) sync.endSession(error)
+      // No view tells of it.
+      if (!read.has(model)) warn(error.code, error.message)
+      sync.noteChanged()
+    },
+    onDoubt: (model) => {
+      watching.then((watch) => watch.doubt(model)).catch(() => {})
+    },
+    onDescribed: () => {
+      watching.then((watch) => watch.look()).catch(() => {})
+    },
+  })
+  return watching
+}
