@@ -13,6 +13,8 @@ export interface SideRun {
   readonly cpuSeconds: number
   /** Highest resident memory of the process so far. */
   readonly maxRssBytes: number
+  /** Resident memory before, where a bench compares the two. */
+  readonly baseRssBytes?: number
 }
 
 /** Starts the clocks; what is returned stops them. */

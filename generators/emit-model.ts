@@ -15,8 +15,7 @@ export function emitModel(
 ): string {
   const name = model.model
   const isKey = (column: ColumnContract): boolean => model.key.includes(column.field)
-  // The WAL always carries a key, even one that is stored out of line.
-  const isOptional = (column: ColumnContract): boolean => !isKey(column) && mayBeOutOfLine(column)
+  const isOptional = (column: ColumnContract): boolean => mayBeAbsent(model, column)
   const rowInterface = (
     suffix: string,
     doc: string,
@@ -30,7 +29,7 @@ export function emitModel(
     return `${docComment(doc)}export interface ${name}${suffix} {\n${fields.join('')}}\n`
   }
   const key = model.key.flatMap((field) => model.columns.find((column) => column.field === field) ?? [])
-  const lacks = model.columns.some(isOptional)
+  const lacks = lacksValues(model)
   const parts = [
     rowInterface(
       'Row',
@@ -60,6 +59,16 @@ export function emitModel(
   return parts.join('\n')
 }
 
+/** Whether an update may leave out values of the model: then `After` is another type than `Row`. */
+export function lacksValues(model: ModelContract): boolean {
+  return model.columns.some((column) => mayBeAbsent(model, column))
+}
+
+/** The WAL always carries a key, even one that is stored out of line. */
+function mayBeAbsent(model: ModelContract, column: ColumnContract): boolean {
+  return !model.key.includes(column.field) && mayBeOutOfLine(column)
+}
+
 function emitChanges(name: string, after: string, local: LocalNames): readonly string[] {
   const change = (suffix: string, doc: string, fields: readonly string[]): string =>
     `/** ${doc} */\nexport interface ${name}${suffix} {\n  readonly model: ${quote(name)}\n` +
@@ -68,11 +77,9 @@ function emitChanges(name: string, after: string, local: LocalNames): readonly s
   const key = `key: ${name}Key`
   const row = `after: ${name}Row`
   const ops = ['Read', 'Insert', 'Update', 'Delete', 'Truncate']
-  // The rows of a snapshot go to views alone.
-  const handled = ops.filter((op) => op !== 'Read')
-  const handlers = handled.map((op) => `  ${op.toLowerCase()}?(change: ${name}${op}): void | Promise<void>\n`)
+  const handlers = ops.map((op) => `  ${op.toLowerCase()}?(change: ${name}${op}): void | Promise<void>\n`)
   return [
-    change('Read', `A row of ${name} that was there when the table was read.`, [key, row]),
+    change('Read', `A row of ${name} as it was found when the table was read.`, [key, row]),
     change('Insert', `A new row of ${name}.`, [key, row]),
     change('Update', `A row of ${name} with new values; \`key\` is its key after the update.`, [
       key,

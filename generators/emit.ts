@@ -1,7 +1,7 @@
 import type { EnumContract, ModelContract } from '../src/contract/schema-contract.ts'
 import { docComment } from './doc-comment.ts'
 import { emitContract, quote } from './emit-contract.ts'
-import { emitModel } from './emit-model.ts'
+import { emitModel, lacksValues } from './emit-model.ts'
 import type { DocumentedContract } from './from-dmmf.ts'
 import { localNames } from './names.ts'
 
@@ -79,20 +79,19 @@ function emitUnions(models: readonly ModelContract[]): string {
 function emitSchema(local: LocalNames): string {
   return (
     '/** What `createSync` takes as `schema`: every table, its columns and its key. */\n' +
-    `export const schema: ${local('Schema')}<Handlers> = ${local('defineSchema')}<Handlers>({ contract: $contract, ` +
+    `export const schema: ${local('Schema')}<Handlers, Change> = ${local('defineSchema')}<Handlers, Change>({ contract: $contract, ` +
     `${local('Decimal') === 'Decimal' ? 'Decimal' : `Decimal: ${local('Decimal')}`} })\n`
   )
 }
 
-function emitHandle(
-  { model, key }: ModelContract,
-  docs: ReadonlyMap<string, string>,
-  local: LocalNames,
-): string {
-  const keyType = key.map(quote).join(' | ')
+function emitHandle(contract: ModelContract, docs: ReadonlyMap<string, string>, local: LocalNames): string {
+  const { model } = contract
+  const keyType = contract.key.map(quote).join(' | ')
+  const after = lacksValues(contract) ? `, ${model}After` : ''
+  const types = `${quote(model)}, ${model}Row, ${keyType}${after}`
   const doc = docComment(docs.get(model) ?? `The table of the model ${model}, for views and refreshes.`)
   return (
-    `${doc}export const ${model}: ${local('Table')}<${quote(model)}, ${model}Row, ${keyType}> = ` +
+    `${doc}export const ${model}: ${local('Table')}<${types}> = ` +
     `${local('defineTable')}(schema, ${quote(model)})\n`
   )
 }

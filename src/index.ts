@@ -3,6 +3,7 @@ export type {
   DeleteChange,
   HandlerResult,
   InsertChange,
+  MessageEvent,
   ReadChange,
   TransactionInfo,
   TruncateChange,
@@ -26,6 +27,8 @@ export type {
 } from './contract/schema-contract.ts'
 export { DbsyncError, ERROR_CODES, isDbsyncError, type ErrorCode, type Recovery } from './core/errors.ts'
 export { formatLsn, parseLsn, type Lsn } from './core/lsn.ts'
+export type { OnError } from './engine/attempt.ts'
+export type { ConsumerOptions, ModelRef } from './engine/consumer-options.ts'
 export { createSync } from './engine/create-sync.ts'
 export type { TableProgress } from './engine/replica.ts'
 export type {
@@ -36,12 +39,24 @@ export type {
   RefreshState,
   TableKey,
 } from './engine/refresh.ts'
+export { message, type MessageConsumer, type StandardResult, type StandardSchema } from './engine/message.ts'
 export type { SlotOptions, SyncOptions, ViewSet } from './engine/options.ts'
-export type { Sync, SyncStatus, SyncViews } from './engine/sync.ts'
+export {
+  sink,
+  type Sink,
+  type SinkKey,
+  type SinkKeys,
+  type SinkModel,
+  type SinkOptions,
+  type SinkRow,
+  type SinkRows,
+} from './engine/sink.ts'
+export type { ChangeOf, ModelIn, Sync, SyncStatus, SyncViews } from './engine/sync.ts'
 export type { SyncEvent, SyncState } from './engine/sync-event.ts'
 export { uninstall, type Uninstalled, type UninstallOptions } from './engine/uninstall.ts'
 export type { ConnectionOptions } from './postgres/resolve-connection.ts'
 export type { AdviceCode, Finding, Severity } from './postgres/finding.ts'
+export type { SyncTransaction } from './engine/transaction-feed.ts'
 export type { MemoryView, ViewBatch, ViewChange, ViewReadiness } from './stores/memory-view.ts'
 export { avg, count, max, min, sum } from './views/aggregates.ts'
 export { eq, gt, gte, inArray, isNotNull, isNull, lt, lte, ne } from './views/comparisons.ts'

@@ -12,7 +12,10 @@ export interface TransactionInfo {
   readonly seq: number
 }
 
-/** A row as a snapshot of its table showed it; the table is being read, nothing was written. */
+/**
+ * A row as it is at `tx.lsn`, found by reading its table; nothing was written. `tx.xid` is 0, and `tx.seq` counts the rows that were
+ * read together.
+ */
 export interface ReadChange<Model extends string = string, Key = unknown, Row = unknown> {
   readonly model: Model
   readonly op: 'read'
@@ -76,6 +79,17 @@ export interface TruncateChange<Model extends string = string> {
  * CHANGES.UNDECODABLE_VALUE; the other fields can be read.
  */
 export type AnyChange = ReadChange | InsertChange | UpdateChange | DeleteChange | TruncateChange
+
+/**
+ * A logical message of a transaction, `pg_logical_emit_message(true, prefix, content)`, in its place among the changes. `content` is
+ * its bytes, or what its schema made of them.
+ */
+export interface MessageEvent<Content = Uint8Array> {
+  readonly op: 'message'
+  readonly prefix: string
+  readonly content: Content
+  readonly tx: TransactionInfo
+}
 
 /** What a handler may return: nothing, or a promise of nothing that the runtime awaits. */
 export type HandlerResult = void | Promise<void>

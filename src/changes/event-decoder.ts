@@ -1,17 +1,15 @@
 import { DbsyncError } from '../core/errors.ts'
+import { dateOfServerTime } from '../core/postgres-time.ts'
 import { widenXid, xid8, type Xid8 } from '../core/xid.ts'
 import type { ModelContract, Schema } from '../contract/schema-contract.ts'
-import { isUnshowable } from '../values/codec-errors.ts'
 import { codecFor } from '../values/codec-for.ts'
 import type { ValueCodec } from '../values/value-codec.ts'
 import { wireText } from '../values/wire-text.ts'
-import { CHANGE, walkChanges, type Transaction } from '../wal/transaction.ts'
+import { CHANGE, walkChanges, type Span, type Transaction } from '../wal/transaction.ts'
 import type { WalRelation } from '../wal/wal-relation.ts'
-import type { AnyChange, TransactionInfo } from './change.ts'
+import type { AnyChange, MessageEvent, TransactionInfo } from './change.ts'
+import { copyField, nullOf, setField, showField, type EventRow } from './event-row.ts'
 import { malformedTuple, TUPLE, tupleEnd } from './tuple.ts'
-
-/** A row as an event carries it, by field name. */
-type EventRow = Record<string, unknown>
 
 /** A wire column that the contract has. */
 interface DecodedColumn {
@@ -50,10 +48,11 @@ class RowDecoder {
       at += 1
       const start = at + 4
       if (kind === TUPLE.text) at = start + buffer.readInt32BE(at)
+      const end = at
       const column = this.#columns[index]
       if (column == null || kind === TUPLE.unchanged) continue
       if (onlyKey && !this.model.key.includes(column.field)) continue
-      if (kind === TUPLE.text) showField(row, column, buffer, start, at)
+      if (kind === TUPLE.text) showField(row, column.codec, () => wireText(buffer, start, end))
       else setField(row, column.field, nullOf(column.codec))
     }
     return row
@@ -105,7 +104,21 @@ export function assertDecodable(schema: Schema, model: ModelContract): void {
   for (const column of model.columns) codecFor(schema, model.model, column)
 }
 
-/** Turns transactions into typed change events, for the models that somebody handles. */
+/** A transaction whose spans may come from anywhere; each need only be good until the next one is taken. */
+export type DecodableTransaction = Pick<Transaction, 'xid' | 'endLsn' | 'commitTimeUs' | 'relations'> & {
+  readonly spans: Iterable<Span>
+}
+
+/** What of a transaction somebody wants to see. */
+export interface Wanted {
+  /** By name; null for all models that the decoder knows. */
+  readonly models: ReadonlySet<string> | null
+  readonly messages: boolean
+}
+
+const ALL_ROWS: Wanted = { models: null, messages: false }
+
+/** Turns transactions into typed change events, for the models that somebody consumes. */
 export class EventDecoder {
   readonly #schema: Schema
   readonly #models: ReadonlyMap<number, ModelContract>
@@ -121,27 +134,59 @@ export class EventDecoder {
     this.#reference = reference
   }
 
-  /**
-   * The changes of one transaction in order.
-   *
-   * A field whose value no client type can hold throws CHANGES.UNDECODABLE_VALUE when it is read.
-   * Throws: CHANGES.UNDECODABLE_VALUE for text that is not of the column's type, CHANGES.UNKNOWN_ENUM_LABEL, WAL.MALFORMED.
-   */
-  changes(transaction: Transaction): readonly AnyChange[] {
-    const changes: AnyChange[] = []
+  /** Id, end and commit time of a transaction, as its events carry them. */
+  infoOf(transaction: DecodableTransaction): Omit<TransactionInfo, 'seq'> {
     const reference = this.#reference()
     const xid = widenXid(transaction.xid, reference > this.#highest ? reference : this.#highest)
     if (xid > this.#highest) this.#highest = xid
-    const commitTime = new Date(Number(transaction.commitTimeUs / 1000n) + POSTGRES_EPOCH_MS)
+    return { xid, lsn: transaction.endLsn, commitTime: dateOfServerTime(transaction.commitTimeUs) }
+  }
+
+  /** The row changes of one transaction in order; as {@link events}. */
+  *changes(transaction: DecodableTransaction): Generator<AnyChange, void> {
+    for (const event of this.events(transaction, ALL_ROWS)) {
+      if (event.op !== 'message') yield event
+    }
+  }
+
+  /**
+   * The row changes and logical messages of one transaction in order, decoded span by span as they are taken: what is in memory
+   * does not grow with the transaction. Places (`seq`) do not depend on what is wanted.
+   *
+   * Throws: CHANGES.UNDECODABLE_VALUE, CHANGES.UNKNOWN_ENUM_LABEL, WAL.MALFORMED.
+   */
+  *events(transaction: DecodableTransaction, wanted: Wanted): Generator<AnyChange | MessageEvent, void> {
+    const info = this.infoOf(transaction)
+    let { relations } = transaction
     let seq = -1
-    walkChanges(transaction.spans, transaction.relations, (tag, relation, buffer, start, end) => {
-      seq += 1
-      const decoder = this.#decoderOf(relation)
-      if (decoder === null) return
-      const tx: TransactionInfo = Object.freeze({ xid, lsn: transaction.endLsn, commitTime, seq })
-      changes.push(Object.freeze(decodeChange(decoder, tag, buffer, start, end, tx)))
-    })
-    return changes
+    let lastRelation: WalRelation | null = null
+    let decoder: RowDecoder | null = null
+    for (const span of transaction.spans) {
+      const found: (AnyChange | MessageEvent)[] = []
+      relations = walkChanges(
+        [span],
+        relations,
+        (tag, relation, buffer, start, end) => {
+          seq += 1
+          if (relation !== lastRelation) {
+            lastRelation = relation
+            decoder = this.#decoderOf(relation)
+            if (decoder !== null && wanted.models?.has(decoder.model.model) === false) decoder = null
+          }
+          if (decoder === null) return
+          const tx: TransactionInfo = Object.freeze({ ...info, seq })
+          found.push(Object.freeze(decodeChange(decoder, tag, buffer, start, end, tx)))
+        },
+        (prefix, content) => {
+          seq += 1
+          if (!wanted.messages) return
+          const tx: TransactionInfo = Object.freeze({ ...info, seq })
+          // A copy: the bytes outlive their span.
+          found.push(Object.freeze({ op: 'message', prefix, content: Uint8Array.from(content), tx }))
+        },
+      )
+      yield* found
+    }
   }
 
   #decoderOf(relation: WalRelation): RowDecoder | null {
@@ -153,9 +198,6 @@ export class EventDecoder {
     return decoder
   }
 }
-
-/** Milliseconds from the Unix epoch to Postgres' own. */
-const POSTGRES_EPOCH_MS = 946_684_800_000
 
 function decodeChange(
   decoder: RowDecoder,
@@ -201,41 +243,4 @@ function decodeChange(
   for (const row of [before, sent]) for (const field of Object.keys(row)) copyField(row, after, field)
   const changed = isFull ? decoder.changed(buffer, start + 1, newTuple) : undefined
   return { model, op: 'update', key: decoder.keyOf(after), before, after, changed, tx }
-}
-
-function nullOf(codec: ValueCodec): unknown {
-  return codec.column.list ? [] : null
-}
-
-/**
- * A value that its public type cannot hold throws where it is read, not here: the WAL cannot be corrected, and a change
- * that could never be handed on would keep all later ones from their handlers for good.
- */
-function showField(
-  row: EventRow,
-  { field, codec }: DecodedColumn,
-  buffer: Buffer,
-  start: number,
-  end: number,
-): void {
-  try {
-    setField(row, field, codec.publicFromText(wireText(buffer, start, end)))
-  } catch (error) {
-    if (!isUnshowable(error)) throw error
-    const get = (): never => {
-      throw error
-    }
-    Object.defineProperty(row, field, { get, enumerable: true, configurable: true })
-  }
-}
-
-function copyField(from: EventRow, to: EventRow, field: string): void {
-  Object.defineProperty(to, field, Object.getOwnPropertyDescriptor(from, field) ?? ABSENT)
-}
-
-const ABSENT = { value: undefined, enumerable: true, configurable: true, writable: true }
-
-/** Defines rather than assigns: a field may be named `__proto__`. */
-function setField(row: EventRow, field: string, value: unknown): void {
-  Object.defineProperty(row, field, { value, enumerable: true, configurable: true, writable: true })
 }

@@ -34,3 +34,15 @@ export function keyTexts(
     .slice(0, count)
     .map((field) => codecFor(schema, model.model, columnOf(model, field)).textFromPublic(fields[field]))
 }
+
+/** A key as JSON has it, with the text of a value where JSON has no such value, as a public one. Throws: CHANGES.*. */
+export function keyFromJson(schema: Schema, model: ModelContract, key: unknown): unknown {
+  const valueOf = (field: string, value: unknown): unknown => {
+    const column = model.columns.find((candidate) => candidate.field === field)
+    if (typeof value !== 'string' || column === undefined) return value
+    return codecFor(schema, model.model, column).publicFromText(value)
+  }
+  const [first = ''] = model.key
+  if (typeof key !== 'object' || key === null) return valueOf(first, key)
+  return Object.fromEntries(Object.entries(key).map(([field, value]) => [field, valueOf(field, value)]))
+}

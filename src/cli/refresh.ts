@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { DbsyncError } from '../core/errors.ts'
-import { requestRefresh, type RefreshRequest } from '../engine/request-refresh.ts'
+import { requestRefresh, type RefreshWish } from '../engine/request-refresh.ts'
 import { plural } from './layout.ts'
 import { surroundings, withContract, type ContractOptions } from './shared-options.ts'
 import type { Terminal } from './terminal.ts'
@@ -45,7 +45,7 @@ export function addRefresh(program: Command, terminal: Terminal): void {
     })
 }
 
-function requestOf(models: readonly string[], options: RefreshOptions): RefreshRequest {
+function requestOf(models: readonly string[], options: RefreshOptions): RefreshWish {
   const keys = parse(options.keys, '--keys')
   if (keys !== undefined && !Array.isArray(keys)) throw invalid('--keys', 'not a JSON array of keys')
   const from = parse(options.from, '--from')

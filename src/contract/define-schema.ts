@@ -4,7 +4,7 @@ import type { DecimalConstructor, Schema } from './schema-contract.ts'
 
 /**
  * Makes the `schema` that generated code exports: a checked, deeply frozen contract and the Decimal class
- * of the Prisma Client beside it. `Handlers` is a type alone; it lets `createSync` know the models' events.
+ * of the Prisma Client beside it. `Handlers` and `Changes` are types alone; they let `createSync` know the models' events.
  *
  * Throws: CONTRACT.INVALID if the contract is not what this version of the package reads.
  *
@@ -16,10 +16,10 @@ import type { DecimalConstructor, Schema } from './schema-contract.ts'
  * export const load = (contract: SchemaContract) => defineSchema({ contract, Decimal })
  * ```
  */
-export function defineSchema<Handlers = unknown>(parts: {
+export function defineSchema<Handlers = unknown, Changes = unknown>(parts: {
   readonly contract: unknown
   readonly Decimal: DecimalConstructor
-}): Schema<Handlers> {
+}): Schema<Handlers, Changes> {
   const contract = parseContract(parts.contract)
   if (typeof parts.Decimal !== 'function') {
     throw new DbsyncError(

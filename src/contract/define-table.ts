@@ -13,10 +13,10 @@ import type { Schema, Table } from './schema-contract.ts'
  * export const visits = (schema: Schema) => defineTable<'Visit', { id: number }, 'id'>(schema, 'Visit')
  * ```
  */
-export function defineTable<Model extends string, Row, KeyField extends string>(
+export function defineTable<Model extends string, Row, KeyField extends string, After = unknown>(
   schema: Schema,
   model: Model,
-): Table<Model, Row, KeyField> {
+): Table<Model, Row, KeyField, After> {
   modelOf(schema, model)
   return Object.freeze({ kind: 'table', model, schema })
 }

@@ -85,23 +85,28 @@ export type DecimalConstructor = new (text: string) => DecimalLike
 
 /**
  * The generated `schema`: the contract and the Decimal class of the Prisma Client beside it. Its type
- * parameter carries the handlers that fit its models.
+ * parameters carry the handlers that fit its models, and the union of all their changes.
  */
-export interface Schema<Handlers = unknown> {
+export interface Schema<Handlers = unknown, Changes = unknown> {
   readonly contract: SchemaContract
   readonly Decimal: DecimalConstructor
   /** Types only; never present at run time. */
-  readonly $types?: { readonly handlers: Handlers }
+  readonly $types?: { readonly handlers: Handlers; readonly changes: Changes }
 }
 
 /**
- * The generated handle of a table, `Visit`. Its type parameters carry the model's name, its row and the
- * fields of its key; at run time it is a name and the schema.
+ * The generated handle of a table, `Visit`. Its type parameters carry the model's name, its row, the fields of its key and, where large
+ * values may be absent after an update, what then is known of a row; at run time it is a name and the schema.
  */
-export interface Table<Model extends string = string, Row = unknown, KeyField extends string = string> {
+export interface Table<
+  Model extends string = string,
+  Row = unknown,
+  KeyField extends string = string,
+  After = unknown,
+> {
   readonly kind: 'table'
   readonly model: Model
   readonly schema: Schema
   /** Types only; never present at run time. */
-  readonly $types?: { readonly row: Row; readonly key: KeyField }
+  readonly $types?: { readonly row: Row; readonly key: KeyField; readonly after: After }
 }

@@ -7,14 +7,14 @@ import { ensurePublication } from '../postgres/publication.ts'
 import type { Replica as CompiledViews } from '../views/compile.ts'
 import type { CheckedOptions } from './options.ts'
 
-/** Which tables, and which of their columns, the views and handlers of a sync read. */
+/** Which tables, and which of their columns, the views and consumers of a sync read. */
 export function tableNeeds(options: CheckedOptions, compiled: CompiledViews): readonly TableNeed[] {
-  const { schema, handlers } = options
+  const { schema, consumers } = options
   const fields = new Map<string, Set<string>>()
   for (const [model, table] of compiled.tables) {
     fields.set(model, new Set(table.columns.map(({ contract }) => contract.field)))
   }
-  for (const model of handlers.keys()) {
+  for (const model of consumers.models) {
     const all = modelOf(schema, model).columns.map((column) => column.field)
     fields.set(model, new Set([...(fields.get(model) ?? []), ...all]))
   }
@@ -49,7 +49,7 @@ export function checkDatabase(
     const checked = await preflight(client, options.schema.contract, needs)
     const broken = new Map<string, DbsyncError>()
     const isSpared = (model: unknown): model is string =>
-      wasLive && typeof model === 'string' && !options.handlers.has(model)
+      wasLive && typeof model === 'string' && !options.consumers.models.has(model)
     assertNoFindings(checked.findings.filter(({ details }) => !isSpared(details['model'])))
     for (const { code, message, details } of checked.findings) {
       const model = details['model']

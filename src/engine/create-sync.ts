@@ -1,3 +1,4 @@
+import type { AnyChange } from '../changes/change.ts'
 import { checkOptions, type SyncOptions, type ViewSet } from './options.ts'
 import { SyncEngine } from './sync-engine.ts'
 import type { Sync } from './sync.ts'
@@ -28,10 +29,17 @@ import type { Sync } from './sync.ts'
  * }
  * ```
  */
-export function createSync<const Views extends ViewSet = Record<never, never>, Handlers = unknown>(
-  options: SyncOptions<Views, Handlers>,
-): Sync<Views> {
-  // The engine makes one view for each definition; only the types know which.
+export function createSync<
+  const Views extends ViewSet = Record<never, never>,
+  Handlers = unknown,
+  Changes = unknown,
+>(
+  options: SyncOptions<Views, Handlers, Changes>,
+): Sync<Views, unknown extends Changes ? AnyChange : Changes> {
+  // The engine makes one view for each definition and events for each model; only the types know which.
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion
-  return new SyncEngine(checkOptions(options)) as unknown as Sync<Views>
+  return new SyncEngine(checkOptions(options)) as unknown as Sync<
+    Views,
+    unknown extends Changes ? AnyChange : Changes
+  >
 }

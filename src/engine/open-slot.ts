@@ -34,6 +34,8 @@ export interface SlotHost {
   /** How far this sync has confirmed the slot. */
   readonly confirmed: Lsn
   readonly signal: AbortSignal
+  /** A durable slot is about to be made. */
+  onNewSlot(name: string): Promise<void>
   onWait(reason: string): void
   /** A temporary slot went with its session; what came since is in no stream. */
   onGap(): void
@@ -47,6 +49,7 @@ export async function openSlot(host: SlotHost, session: ReplicationSession): Pro
   const name = wanted ?? `dbsync_${randomBytes(8).toString('hex')}`
   if (durable && (await reuseSlot(host, name))) return { name, isNew: false, start: ZERO_LSN, anchor: null }
   if (!durable && host.isExpected) host.onGap()
+  if (durable) await host.onNewSlot(name)
   const prompting = setInterval(() => promptCreation(host.control), PROMPT_MS)
   const created = await createSlot(session, name, !durable, async () => {
     host.signal.throwIfAborted()

@@ -23,6 +23,8 @@ export interface OpenStreamHost {
   readonly wasLive: boolean
   /** The session is there; from now on it is the sync's to close. */
   onSession(session: ReplicationSession): void
+  /** A durable slot is about to be made. */
+  onNewSlot(name: string): Promise<void>
   onWait(reason: string): void
   /** A temporary slot went with its session; what came since is in no stream. */
   onGap(): void
@@ -51,7 +53,7 @@ export async function openStream(host: OpenStreamHost, compiled: CompiledViews):
   const { checked, oid, isExtended, broken } = await checkDatabase(control, options, needs, host.wasLive)
   continuity.checkPublication(oid, isExtended)
   const consumed = new Map<number, ModelContract>()
-  for (const model of options.handlers.keys()) {
+  for (const model of options.consumers.models) {
     const table = checked.tables.get(model)
     if (table !== undefined) consumed.set(table.oid, modelOf(options.schema, model))
   }
@@ -68,6 +70,7 @@ export async function openStream(host: OpenStreamHost, compiled: CompiledViews):
       isPublicationNew: continuity.isDoubtful,
       confirmed: continuity.confirmed,
       signal,
+      onNewSlot: (name) => host.onNewSlot(name),
       onWait: (reason) => host.onWait(reason),
       onLost: (code, found) => host.onLost(code, found),
       onGap: () => host.onGap(),

@@ -1,7 +1,5 @@
 import { z } from 'zod'
 import { DbsyncError } from '../core/errors.ts'
-import { assertDecodable } from '../changes/event-decoder.ts'
-import { modelOf } from '../contract/lookup.ts'
 import type { Schema } from '../contract/schema-contract.ts'
 import { assertPublicationName } from '../postgres/publication.ts'
 import {
@@ -11,7 +9,13 @@ import {
 } from '../postgres/resolve-connection.ts'
 import { assertSlotName } from '../replication/slot.ts'
 import type { ViewDefinition } from '../views/define-view.ts'
-import type { ModelHandlers } from './handler-queue.ts'
+import {
+  checkConsumers,
+  consumerShape,
+  functionSchema,
+  type CheckedConsumers,
+  type ConsumerOptions,
+} from './consumer-options.ts'
 import type { SyncEvent } from './sync-event.ts'
 
 /** Views by the name under which `sync.views` offers them. */
@@ -23,7 +27,7 @@ export interface SlotOptions {
   readonly name?: string
   /**
    * Whether the slot outlives the sync, so that no change is missed while it is down; the server then keeps WAL for it
-   * until the sync is back or the slot is dropped. Default: true with handlers, else false.
+   * until the sync is back or the slot is dropped. Default: true with handlers, messages, sinks or `changes`, else false.
    */
   readonly durable?: boolean
   /** How long `start` waits for a slot that another session uses, in milliseconds. Default: 10 000. */
@@ -31,9 +35,13 @@ export interface SlotOptions {
 }
 
 /** What `createSync` takes. */
-export interface SyncOptions<Views extends ViewSet = ViewSet, Handlers = unknown> {
+export interface SyncOptions<
+  Views extends ViewSet = ViewSet,
+  Handlers = unknown,
+  Changes = unknown,
+> extends ConsumerOptions<Handlers> {
   /** The generated `schema`. */
-  readonly schema: Schema<Handlers>
+  readonly schema: Schema<Handlers, Changes>
   /**
    * The primary's connection string, or node-pg's configuration. Direct: a transaction pooler cannot replicate.
    *
@@ -46,13 +54,9 @@ export interface SyncOptions<Views extends ViewSet = ViewSet, Handlers = unknown
   readonly allowInsecure?: boolean
   /** Views to keep in memory. */
   readonly views?: Views
-  /** What to do on each change, by model and kind. */
-  readonly handlers?: NoInfer<Handlers>
   readonly slot?: SlotOptions
   /** The publication's name, at most 63 bytes; created if it is missing. Default: `dbsync`. */
   readonly publication?: string
-  /** How often a failing handler is called for one change before the sync stops. Default: 5. */
-  readonly handlerAttempts?: number
   /**
    * How often the catalog is compared with what it was, in milliseconds, to notice tables and publications that somebody
    * changes while the sync runs. It is also looked at whenever the stream describes a table again. Default: 10 000.
@@ -67,20 +71,12 @@ export interface CheckedOptions {
   readonly schema: Schema
   readonly connection: ConnectionTarget
   readonly views: ViewSet
-  readonly handlers: ReadonlyMap<string, ModelHandlers>
+  readonly consumers: CheckedConsumers
   readonly slot: { readonly name: string | null; readonly durable: boolean; readonly waitMs: number }
   readonly publication: string
-  readonly handlerAttempts: number
   readonly watchMs: number
   readonly onEvent: (event: SyncEvent) => void
 }
-
-const HANDLER_OPS = ['insert', 'update', 'delete', 'truncate'] as const
-
-const functionSchema = z.custom<(...values: never[]) => unknown>(
-  (value) => typeof value === 'function',
-  'must be a function',
-)
 
 const optionsSchema = z.strictObject({
   schema: z.custom<Schema>(
@@ -100,12 +96,7 @@ const optionsSchema = z.strictObject({
       ),
     )
     .optional(),
-  handlers: z
-    .record(
-      z.string(),
-      z.strictObject(Object.fromEntries(HANDLER_OPS.map((op) => [op, functionSchema.optional()]))),
-    )
-    .optional(),
+  ...consumerShape,
   slot: z
     .strictObject({
       name: z.string().optional(),
@@ -114,7 +105,6 @@ const optionsSchema = z.strictObject({
     })
     .optional(),
   publication: z.string().optional(),
-  handlerAttempts: z.number().int().min(1).optional(),
   watchMs: z.number().int().min(10).optional(),
   onEvent: functionSchema.optional(),
 })
@@ -142,14 +132,14 @@ export function checkOptions(options: SyncOptions): CheckedOptions {
   const connection = checkConnection(options)
   const views = options.views ?? {}
   checkViews(schema, views)
-  const handlers = checkHandlers(schema, result.data.handlers ?? {})
-  if (Object.keys(views).length === 0 && handlers.size === 0) {
+  const consumers = checkConsumers(schema, options)
+  if (Object.keys(views).length === 0 && !consumers.isNeeded) {
     throw new DbsyncError(
       'CONFIG.INVALID_OPTIONS',
-      'createSync was given neither views nor handlers; name at least one.',
+      'createSync was given neither views nor handlers, messages, sinks or changes; name at least one.',
     )
   }
-  const durable = options.slot?.durable ?? handlers.size > 0
+  const durable = options.slot?.durable ?? consumers.isNeeded
   const name = options.slot?.name ?? (durable ? 'dbsync' : null)
   if (name !== null) assertSlotName(name)
   const publication = options.publication ?? 'dbsync'
@@ -158,10 +148,9 @@ export function checkOptions(options: SyncOptions): CheckedOptions {
     schema,
     connection,
     views,
-    handlers,
+    consumers,
     slot: { name, durable, waitMs: options.slot?.waitMs ?? 10_000 },
     publication,
-    handlerAttempts: options.handlerAttempts ?? 5,
     watchMs: options.watchMs ?? 10_000,
     onEvent: quiet(options.onEvent),
   }
@@ -206,25 +195,4 @@ function checkViews(schema: Schema, views: ViewSet): void {
       )
     }
   }
-}
-
-function checkHandlers(
-  schema: Schema,
-  handlers: Readonly<Record<string, unknown>>,
-): ReadonlyMap<string, ModelHandlers> {
-  const checked = new Map<string, ModelHandlers>()
-  const known = schema.contract.models.map(({ model }) => model)
-  for (const [model, given] of Object.entries(handlers)) {
-    if (!known.includes(model)) {
-      throw new DbsyncError(
-        'CONFIG.UNKNOWN_HANDLER',
-        `handlers.${model}: the schema has no such model. It has ${known.join(', ')}.`,
-        { details: { model } },
-      )
-    }
-    assertDecodable(schema, modelOf(schema, model))
-    const functions = Object.entries(given ?? {}).filter(([, handler]) => handler !== undefined)
-    if (functions.length > 0) checked.set(model, Object.fromEntries(functions))
-  }
-  return checked
 }

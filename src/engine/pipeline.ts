@@ -1,17 +1,22 @@
-import { maxLsn, minLsn, ZERO_LSN, type Lsn } from '../core/lsn.ts'
+import { maxLsn, ZERO_LSN, type Lsn } from '../core/lsn.ts'
+import { dateOfServerTime } from '../core/postgres-time.ts'
+import type { TransactionInfo } from '../changes/change.ts'
 import type { StreamReceiver } from '../replication/replication-session.ts'
 import { WATERMARK_PREFIX } from '../snapshot/chunk-query.ts'
 import { Unsettled } from '../snapshot/unsettled.ts'
 import type { Snapshot } from '../snapshot/visibility.ts'
+import type { LogicalMessage } from '../wal/logical-message.ts'
 import {
   TransactionAssembler,
-  type LogicalMessage,
   type TransactionBegin,
   type TransactionReceiver,
 } from '../wal/transaction-assembler.ts'
-import type { Span, Transaction } from '../wal/transaction.ts'
-import type { HandlerQueue } from './handler-queue.ts'
+import type { RelationMap, Span, Transaction } from '../wal/transaction.ts'
+import type { ConsumedTransaction } from './consumer-queue.ts'
+import type { Consumers } from './consumers.ts'
+import { parseRefreshRequest, REFRESH_PREFIX, type RefreshRequest } from './refresh-request.ts'
 import type { Replica } from './replica.ts'
+import { SpillFile } from './spill-file.ts'
 
 /** What the pipeline tells of the way it goes. */
 export interface PipelineHost {
@@ -21,14 +26,31 @@ export interface PipelineHost {
   onConfirm(position: Lsn): void
   /** Many delivered transactions wait for a snapshot that shows them. */
   onProbeWanted(): void
-  /** The stream must wait: handlers are behind. */
+  /** The stream must wait: a consumer is behind. */
   onPause(): void
+  /** A transaction asks that tables be read again; null if what it asks cannot be understood. Not called twice for one transaction. */
+  onRefreshRequest?(request: RefreshRequest | null): void
+}
+
+/** The consumers that a pipeline feeds. */
+export interface PipelineConsumers {
+  readonly consumers: Consumers
+  /** Whether rows that are read are given to consumers: then their transactions count as unsettled too. */
+  readonly mayRead: boolean
+  /** Where transactions too large for memory go; null for the system's folder. */
+  readonly tempDir: string | null
+}
+
+/** A transaction that is being written to a file for the consumers. */
+interface Spill {
+  readonly file: SpillFile
+  /** The relations as they were described before its first change. */
+  readonly relations: RelationMap
 }
 
 /** From this size on a transaction is applied while it arrives. */
 const LARGE_TRANSACTION_BYTES = 4 * 1024 * 1024
 const PROBE_BYTES = 16 * 1024 * 1024
-const PAUSE_BYTES = 32 * 1024 * 1024
 
 /**
  * The straight line: frames of the stream in, views that are exact at a position out. Synchronous: a chunk of the
@@ -37,7 +59,8 @@ const PAUSE_BYTES = 32 * 1024 * 1024
 export class Pipeline implements StreamReceiver, TransactionReceiver {
   readonly unsettled = new Unsettled()
   readonly #host: PipelineHost
-  readonly #handlers: HandlerQueue | null
+  readonly #consumed: PipelineConsumers | null
+  #spill: Spill | null = null
   #replica: Replica | null = null
   #assembler: TransactionAssembler
   /** The end of the last transaction that was applied. */
@@ -54,10 +77,15 @@ export class Pipeline implements StreamReceiver, TransactionReceiver {
   #waiters: { readonly target: Lsn; readonly resolve: () => void }[] = []
   readonly #expected = new Map<string, () => void>()
 
-  constructor(host: PipelineHost, handlers: HandlerQueue | null) {
+  /** `consumed`: null where nobody will ever want events. */
+  constructor(host: PipelineHost, consumed: PipelineConsumers | null) {
     this.#host = host
-    this.#handlers = handlers
-    this.#assembler = new TransactionAssembler(this, LARGE_TRANSACTION_BYTES)
+    this.#consumed = consumed
+    this.#assembler = this.#newAssembler()
+  }
+
+  #newAssembler(): TransactionAssembler {
+    return new TransactionAssembler(this, LARGE_TRANSACTION_BYTES, this.#consumed !== null)
   }
 
   /** The end of the last transaction that was delivered. */
@@ -73,6 +101,11 @@ export class Pipeline implements StreamReceiver, TransactionReceiver {
   get streamedTimeUs(): bigint | null {
     const timeUs = this.#assembler.commitTimeUs
     return timeUs === 0n ? null : timeUs
+  }
+
+  /** Where the stream stands, as events have it. */
+  get at(): Pick<TransactionInfo, 'lsn' | 'commitTime'> {
+    return { lsn: this.#position, commitTime: dateOfServerTime(this.#lastCommitTimeUs ?? 0n) }
   }
 
   /** Commit time of the last transaction applied, in microseconds since 2000-01-01 UTC; null before the first. */
@@ -99,7 +132,14 @@ export class Pipeline implements StreamReceiver, TransactionReceiver {
   beginSession(): void {
     if (this.#isMidTransaction) this.#isTainted = true
     this.#isMidTransaction = false
-    this.#assembler = new TransactionAssembler(this, LARGE_TRANSACTION_BYTES)
+    this.dropSpill()
+    this.#assembler = this.#newAssembler()
+  }
+
+  /** Lets go of the beginning of a transaction whose end will not come. */
+  dropSpill(): void {
+    this.#spill?.file.release()
+    this.#spill = null
   }
 
   /** A new slot, whose stream begins at `start`: nothing of the former one is left to be expected. */
@@ -170,6 +210,9 @@ export class Pipeline implements StreamReceiver, TransactionReceiver {
     if (!isRepeated) this.#apply(transaction)
     for (const { prefix, content } of messages) {
       if (prefix === WATERMARK_PREFIX) this.#seeWatermark(content.toString('utf8'))
+      else if (prefix === REFRESH_PREFIX && !isRepeated) {
+        this.#host.onRefreshRequest?.(parseRefreshRequest(content.toString('utf8')))
+      }
     }
     if (this.#isDirty && this.#stepsEachCommit) this.#step()
   }
@@ -179,14 +222,19 @@ export class Pipeline implements StreamReceiver, TransactionReceiver {
       take()
       return
     }
-    // Handlers get a transaction whole; so its bytes are kept until they have had it.
-    if (this.#handlers !== null || this.#replica === null) return
+    const spans = take()
+    if (this.#consumed !== null) {
+      // Consumers get a transaction when it has ended, and whole.
+      this.#spill ??= { file: new SpillFile(this.#consumed.tempDir), relations: begin.relations }
+      this.#spill.file.append(spans)
+    }
+    if (this.#replica === null) return
     if (!this.#isMidTransaction) {
       if (this.#isDirty) this.#step()
       this.#replica.retainAll(true)
       this.#isMidTransaction = true
     }
-    this.#changes += this.#replica.applier.apply(take(), begin.relations)
+    this.#changes += this.#replica.applier.apply(spans, begin.relations)
   }
 
   onKeepalive(walEnd: Lsn): void {
@@ -201,32 +249,35 @@ export class Pipeline implements StreamReceiver, TransactionReceiver {
     this.#resolveWaiters()
     this.#confirm()
     if (this.unsettled.bytes > PROBE_BYTES) this.#host.onProbeWanted()
-    if (this.#handlers !== null && this.#handlers.bytes > PAUSE_BYTES) this.#host.onPause()
+    if (this.#consumed?.consumers.isFull === true) this.#host.onPause()
   }
 
-  /** Confirms what may be confirmed; also called when handlers have come further. */
+  /** Confirms what may be confirmed; also called when consumers have come further. */
   #confirm(): void {
     const settled = this.unsettled.settledLsn(this.#position)
-    const handlers = this.#handlers
-    this.#host.onConfirm(handlers === null || handlers.isIdle ? settled : minLsn(settled, handlers.handled))
+    this.#host.onConfirm(this.#consumed?.consumers.handledLsn(settled) ?? settled)
   }
 
-  /** Handlers have dealt with more. */
+  /** Consumers have dealt with more. */
   noteHandled(): void {
     this.#confirm()
   }
 
   #apply(transaction: Transaction): void {
     const replica = this.#replica
+    let isCaptured = this.#consumed !== null && this.#consumed.mayRead && hasChanges(transaction)
     if (replica !== null) {
       const applied = replica.applier.apply(transaction.spans, transaction.relations)
       this.#changes += applied
       if (applied > 0 || this.#isMidTransaction) {
         this.#isDirty = true
-        this.unsettled.add(this.#isMidTransaction ? { ...transaction, spans: [], bytes: 0 } : transaction)
+        isCaptured = true
       }
     }
-    if (transaction.spans.length > 0) this.#handlers?.push(transaction)
+    if (isCaptured) {
+      this.unsettled.add(transaction.isPartial ? { ...transaction, spans: [], bytes: 0 } : transaction)
+    }
+    if (this.#consumed !== null && hasChanges(transaction)) this.#consume(this.#consumed, transaction)
     this.#lastEnd = transaction.endLsn
     this.#lastCommitTimeUs = transaction.commitTimeUs
     this.#advance(transaction.endLsn)
@@ -234,6 +285,30 @@ export class Pipeline implements StreamReceiver, TransactionReceiver {
     this.#isMidTransaction = false
     this.#onPartialEnd()
     this.#step()
+  }
+
+  #consume({ consumers }: PipelineConsumers, transaction: Transaction): void {
+    const spill = this.#spill
+    if (spill === null) {
+      consumers.push(transaction)
+      return
+    }
+    const { file, relations } = spill
+    const { spans: rest } = transaction
+    const whole: ConsumedTransaction = {
+      ...transaction,
+      relations,
+      spill: file,
+      spans: {
+        *[Symbol.iterator]() {
+          yield* file.spans()
+          yield* rest
+        },
+      },
+    }
+    consumers.push(whole)
+    // What is left of it is the consumers' own.
+    this.dropSpill()
   }
 
   #step(): void {
@@ -261,4 +336,9 @@ export class Pipeline implements StreamReceiver, TransactionReceiver {
       return false
     })
   }
+}
+
+/** Whether a transaction has changes or messages, of which the beginning may be gone already. */
+function hasChanges({ spans, isPartial }: Transaction): boolean {
+  return isPartial || spans.length > 0
 }

@@ -1,9 +1,8 @@
 import { maxLsn, ZERO_LSN } from '../core/lsn.ts'
+import { dateOfServerTime } from '../core/postgres-time.ts'
 import type { ReplicationSession } from '../replication/replication-session.ts'
 import type { Pipeline } from './pipeline.ts'
 import type { SyncStatus } from './sync.ts'
-
-const POSTGRES_EPOCH_MS = 946_684_800_000
 
 /** How far the stream has come, and how far it is behind. */
 export function progressOf(
@@ -14,7 +13,7 @@ export function progressOf(
   const received = maxLsn(session?.received ?? ZERO_LSN, position)
   const lagMs =
     received > position && committed !== null
-      ? Math.max(0, Date.now() - (Number(committed / 1000n) + POSTGRES_EPOCH_MS))
+      ? Math.max(0, Date.now() - dateOfServerTime(committed).getTime())
       : 0
   return {
     position,

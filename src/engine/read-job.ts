@@ -9,6 +9,12 @@ export interface ReadTarget {
   readonly chunkTable: ChunkTable
   /** The planner's estimate of the table's rows; null if it has none. */
   readonly estimatedRows: number | null
+  /** Whether it has enough to do for now; who ends that wakes the reader. */
+  readonly isBusy: boolean
+  /** Whether a sync that loses its stream reads all of it again anyhow; else a reading must go on. */
+  readonly isReadAnew: boolean
+  /** Where a reading of the whole table begins, if not at its first row. */
+  readonly resumeAfter?: readonly string[] | null
   /** Whether the table was given up: nothing more of it is read. */
   readonly isBroken?: boolean
   /** The first chunk of a reading of the whole table, or of a part of it, is about to be read; returns what `end` takes. */
@@ -21,7 +27,7 @@ export interface ReadTarget {
 
 /** Which rows a job reads: a table in the order of its key, the whole or what lies in the bounds; or rows by their keys. */
 export type ReadSelection =
-  | { readonly kind: 'scan'; readonly bounds: KeyBounds | null; readonly after?: readonly string[] | null }
+  | { readonly kind: 'scan'; readonly bounds: KeyBounds | null }
   | { readonly kind: 'keys'; readonly keys: readonly (readonly string[])[] }
 
 /** How a reading may be steered while it goes on; several jobs may share one. */
@@ -92,7 +98,8 @@ export class ReadJob {
     this.target = target
     this.selection = selection
     this.control = control
-    this.#key = selection.kind === 'scan' ? (selection.after ?? null) : null
+    const isWhole = selection.kind === 'scan' && selection.bounds === null
+    this.#key = isWhole ? (target.resumeAfter ?? null) : null
     if (selection.kind === 'keys' && selection.keys.length === 0) this.end(null)
   }
 
@@ -112,7 +119,7 @@ export class ReadJob {
 
   /** How long to wait before the next chunk may be read; Infinity if none is to be read. */
   waitMs(nowMs: number): number {
-    if (this.#isAsked || this.#isEnded || this.control.isPaused) return Infinity
+    if (this.#isAsked || this.#isEnded || this.control.isPaused || this.target.isBusy) return Infinity
     return Math.max(0, this.#notBeforeMs - nowMs)
   }
 

@@ -110,7 +110,7 @@ const optionsSchema = z.strictObject({
 
 /** One refresh: reads the rows again while the stream runs, and repairs what differs. */
 export class RefreshRun implements Refresh {
-  readonly id = randomUUID()
+  readonly id: string
   readonly #host: RefreshHost
   readonly #models: readonly ModelContract[]
   readonly #options: RefreshOptions
@@ -122,7 +122,13 @@ export class RefreshRun implements Refresh {
   #wake: () => void = () => {}
 
   /** Throws: CONFIG.INVALID_OPTIONS. */
-  constructor(host: RefreshHost, models: readonly ModelContract[], options: RefreshOptions) {
+  constructor(
+    host: RefreshHost,
+    models: readonly ModelContract[],
+    options: RefreshOptions,
+    id: string = randomUUID(),
+  ) {
+    this.id = id
     checkRefresh(models, options)
     this.#host = host
     this.#models = models
@@ -185,26 +191,32 @@ export class RefreshRun implements Refresh {
   async #run(selections: readonly Selection[]): Promise<RefreshResult> {
     try {
       await this.#untilCancelled(this.#host.ready())
-      const { signal } = this.#control
-      signal.throwIfAborted()
-      const reader = this.#host.reader()
-      this.#wake = () => reader.wake()
-      const work = this.#models.flatMap((model, index) =>
+      this.#control.signal.throwIfAborted()
+      let work: readonly Work[] = this.#models.flatMap((model, index) =>
         this.#host.targets(model.model).map((target) => ({ target, selection: selections[index] ?? ALL })),
       )
       this.#begin(work)
-      try {
-        await Promise.all(work.map(({ target, selection }) => this.#read(reader, target, selection)))
-      } catch (error) {
-        // The tables were read anew meanwhile, from another slot: that is a refresh too.
-        if (signal.aborted || this.#host.isCurrent(reader)) throw error
-        await this.#untilCancelled(this.#host.ready())
-      }
+      while (work.length > 0) work = await this.#readAll(work)
       this.#end('done')
       return { id: this.id, rows: this.#meter.rows, lsn: this.#host.position() }
     } catch (error) {
       this.#end(this.#control.signal.aborted ? 'cancelled' : 'failed')
       throw toDbsyncError(error)
+    }
+  }
+
+  /** Reads and returns what is left to be read. */
+  async #readAll(work: readonly Work[]): Promise<readonly Work[]> {
+    const reader = this.#host.reader()
+    this.#wake = () => reader.wake()
+    try {
+      await Promise.all(work.map(({ target, selection }) => this.#read(reader, target, selection)))
+      return []
+    } catch (error) {
+      if (this.#control.signal.aborted || this.#host.isCurrent(reader)) throw error
+      await this.#untilCancelled(this.#host.ready())
+      // The tables of views were read anew meanwhile, from another slot: that is a refresh too.
+      return work.filter(({ target }) => !target.isReadAnew)
     }
   }
 
@@ -226,7 +238,7 @@ export class RefreshRun implements Refresh {
     return job
   }
 
-  #begin(work: readonly { readonly target: ReadTarget; readonly selection: Selection }[]): void {
+  #begin(work: readonly Work[]): void {
     const estimates = work.map(({ target, selection }) => {
       if (selection.kind === 'keys') return selection.keys.length
       return selection.bounds === null ? target.estimatedRows : null
@@ -281,6 +293,11 @@ export class RefreshRun implements Refresh {
 type Selection =
   | { readonly kind: 'scan'; readonly bounds: KeyBounds | null }
   | { readonly kind: 'keys'; readonly keys: readonly (readonly string[])[] }
+
+interface Work {
+  readonly target: ReadTarget
+  readonly selection: Selection
+}
 
 const ALL: Selection = { kind: 'scan', bounds: null }
 

@@ -39,6 +39,8 @@ export class ReplicaTable implements CapturedTable, ReadTarget {
   readonly table: SourceTable
   readonly chunkTable: ChunkTable
   readonly estimatedRows: number | null
+  readonly isBusy = false
+  readonly isReadAnew = true
   readonly #writer: ChunkWriter
   readonly #replica: Replica
   readonly #meter: ReadMeter

@@ -3,13 +3,11 @@ import { DbsyncError } from '../core/errors.ts'
 import type { ModelContract, SchemaContract } from '../contract/schema-contract.ts'
 import type { ConnectionTarget } from '../postgres/resolve-connection.ts'
 import { ControlSession } from '../postgres/control-session.ts'
+import { REFRESH_PREFIX } from './refresh-request.ts'
 import { pickModels } from './set-up.ts'
 
-/** Prefix of the logical messages that ask a running sync to read tables anew. */
-export const REFRESH_PREFIX = 'dbsync.refresh'
-
 /** What is to be read anew. A key is a value, or an object of the key's fields, as JSON has them. */
-export interface RefreshRequest {
+export interface RefreshWish {
   /** Model names; absent for all. */
   readonly models?: readonly string[]
   /** These rows of the one model. */
@@ -39,7 +37,7 @@ export interface RequestedRefresh {
 export async function requestRefresh(
   contract: SchemaContract,
   connection: ConnectionTarget,
-  request: RefreshRequest,
+  request: RefreshWish,
 ): Promise<RequestedRefresh> {
   checkRequest(contract, request)
   const id = randomUUID()
@@ -59,7 +57,7 @@ export async function requestRefresh(
   }
 }
 
-function checkRequest(contract: SchemaContract, request: RefreshRequest): void {
+function checkRequest(contract: SchemaContract, request: RefreshWish): void {
   const { models, keys, from, to } = request
   const picked = pickModels(contract, models ?? [])
   const ends = [from, to].filter((end) => end !== undefined)

@@ -2,8 +2,7 @@ import { Backoff, sleep } from '../core/backoff.ts'
 import { DbsyncError, toDbsyncError } from '../core/errors.ts'
 import type { Lsn } from '../core/lsn.ts'
 import { xid8, type Xid8 } from '../core/xid.ts'
-import type { ModelContract, Table } from '../contract/schema-contract.ts'
-import { EventDecoder } from '../changes/event-decoder.ts'
+import type { Table } from '../contract/schema-contract.ts'
 import { ControlSession } from '../postgres/control-session.ts'
 import { awaitWriters } from '../postgres/lock-barrier.ts'
 import type { ReplicationSession } from '../replication/replication-session.ts'
@@ -15,9 +14,10 @@ import { reachCurrentEnd } from './catch-up.ts'
 import { Continuity } from './continuity.ts'
 import { Deferred } from './deferred.ts'
 import type { DriftWatch } from './drift-watch.ts'
-import { HandlerQueue } from './handler-queue.ts'
 import { hydrate } from './hydrate.ts'
-import type { LossCode } from './open-slot.ts'
+import { offeredModels, type ModelRef } from './consumer-options.ts'
+import { ConsumerSet } from './consumer-set.ts'
+import { Losses } from './losses.ts'
 import { openStream, type OpenedStream } from './open-stream.ts'
 import type { CheckedOptions } from './options.ts'
 import { Pipeline } from './pipeline.ts'
@@ -31,21 +31,22 @@ import type { Sync, SyncStatus } from './sync.ts'
 import { TableReader } from './table-reader.ts'
 import { Refreshes } from './refreshes.ts'
 import type { Refresh, RefreshOptions } from './refresh.ts'
-import { suspects } from './ghosts.ts'
+import type { TransactionFeed } from './transaction-feed.ts'
 import { ViewCells } from './view-cells.ts'
 import { watchTables } from './watch-tables.ts'
 
-const RESUME_BYTES = 8 * 1024 * 1024
 const CLOSE_GRACE_MS = 5_000
 
-/** The one implementation of {@link Sync}: joins the floors, keeps the session alive, decides what a failure means. */
-export class SyncEngine implements Sync {
+/**
+ * The one implementation of {@link Sync}: joins the floors, keeps the session alive, decides what a failure means. What
+ * `changes` gives has more exact types outside.
+ */
+export class SyncEngine implements Omit<Sync, 'changes'> {
   readonly views: Readonly<Record<string, ViewCell>>
   readonly #options: CheckedOptions
   readonly #control: ControlSession
   readonly #pipeline: Pipeline
-  readonly #handlers: HandlerQueue | null
-  readonly #handledModels = new Map<number, ModelContract>()
+  readonly #consumed: ConsumerSet | null
   readonly #cells: ViewCells
   readonly #continuity = new Continuity()
   readonly #prober: Prober
@@ -67,6 +68,7 @@ export class SyncEngine implements Sync {
   #xidReference: Xid8 = xid8(0n)
   #reconnects = 0
   readonly #refreshes: Refreshes
+  readonly #losses: Losses
   readonly #rereads = new Rereads(
     () => {
       if (this.#state === 'hydrating' && this.#building === null && this.#replica !== null)
@@ -79,8 +81,9 @@ export class SyncEngine implements Sync {
 
   constructor(options: CheckedOptions) {
     this.#options = options
+    this.#losses = new Losses(options)
     this.#control = new ControlSession(options.connection)
-    this.#handlers = options.handlers.size === 0 ? null : this.#makeHandlers(options)
+    this.#consumed = options.consumers.isNeeded ? this.#makeConsumers(options) : null
     this.#pipeline = new Pipeline(
       {
         onStep: (replica) => this.#onStep(replica),
@@ -90,9 +93,10 @@ export class SyncEngine implements Sync {
           this.#session.confirm(position)
         },
         onProbeWanted: () => void this.#prober.probe(),
-        onPause: () => this.#session?.pause(),
+        onPause: () => this.#pause(),
+        onRefreshRequest: (request) => this.#refreshes.obey(request),
       },
-      this.#handlers,
+      this.#consumed,
     )
     this.#cells = new ViewCells(options, {
       position: () => this.#pipeline.position,
@@ -162,6 +166,15 @@ export class SyncEngine implements Sync {
     return reachCurrentEnd({ control: this.#control, pipeline: this.#pipeline, prompt, signal })
   }
 
+  changes(
+    options: { readonly models?: readonly ModelRef[]; readonly signal?: AbortSignal } = {},
+  ): TransactionFeed {
+    const models = offeredModels(this.#options.consumers, options.models)
+    if (this.#consumed === null || this.#stop.signal.aborted)
+      throw new DbsyncError('SYNC.CLOSED', 'changes() was called on a sync that is closed.')
+    return this.#consumed.open(models, options.signal)
+  }
+
   status(): SyncStatus {
     return {
       state: this.#state,
@@ -197,12 +210,13 @@ export class SyncEngine implements Sync {
     this.#stop.abort(reason)
     this.#prober.stop()
     this.#drift?.stop()
-    await this.#handlers?.close(CLOSE_GRACE_MS)
+    await this.#consumed?.close(reason, CLOSE_GRACE_MS)
     // Before the loop: it may be waiting for an answer that does not come.
     await this.#control.close()
     await this.#reader?.close()
     await this.#session?.close()
     if (failure === null) await this.#loop?.catch(() => {})
+    this.#pipeline.dropSpill()
     this.#cells.end(failure)
     this.#live.reject(reason)
     this.#live = new Deferred()
@@ -234,7 +248,7 @@ export class SyncEngine implements Sync {
       this.#control.drop()
       if (this.#stop.signal.aborted) return
       const { hasStreamed } = this.#continuity
-      if (!mayRetry(error, { hasStreamed, hasConsumers: this.#handlers !== null })) {
+      if (!mayRetry(error, { hasStreamed, hasConsumers: this.#consumed !== null })) {
         await this.#fail(error)
         return
       }
@@ -267,15 +281,17 @@ export class SyncEngine implements Sync {
         onSession: (opening) => {
           this.#session = opening
         },
+        onNewSlot: (name) => this.#refreshes.forget(name),
         onWait: (reason) => this.#waiting(reason),
-        onGap: () => this.#onGap(),
-        onLost: (code, found) => this.#onLost(code, found),
+        onGap: () => this.#losses.onGap(),
+        onLost: (code, found) => this.#losses.onLost(code, found, this.#slotName),
       },
       compiled,
     )
     const { session, slot, checked, estimates } = opened
-    for (const [oid, model] of opened.consumed) this.#handledModels.set(oid, model)
+    this.#consumed?.noteModels(opened.consumed)
     this.#slotName = slot.name
+    await this.#refreshes.begin(slot.name)
     this.#xidReference = (await this.#snapshot()).xmax
     // First, since it is what notices that a transaction was torn.
     if (slot.isNew) this.#pipeline.beginStream(slot.start)
@@ -374,7 +390,7 @@ export class SyncEngine implements Sync {
       },
     })
     this.#reader = reader
-    if (!slot.isNew && replica.tables.length > 0) {
+    if (!slot.isNew && (replica.tables.length > 0 || this.#options.consumers.mayRead)) {
       const oids = [...checked.tables.values()].map((table) => table.oid)
       await awaitWriters(this.#control, oids, signal, (holders) =>
         this.#waiting(`${holders} transactions that were writing when the sync started`),
@@ -389,16 +405,18 @@ export class SyncEngine implements Sync {
   }
 
   #makeRefreshes(options: CheckedOptions): Refreshes {
-    const models = Object.values(options.views).flatMap((view) => view.ir.sources.map(({ model }) => model))
-    return new Refreshes(options.schema, models, {
-      schema: options.schema,
+    return new Refreshes({
+      options,
+      control: this.#control,
+      pipeline: this.#pipeline,
+      consumed: this.#consumed,
       ready: () => this.ready(),
       reader: () => this.#currentReader(),
       isCurrent: (reader) => reader === this.#reader,
-      targets: (model) => [this.#replica?.table(model)].filter((table) => table !== undefined),
-      ghosts: (target, scan, bounds) => suspects(this.#control, target, scan, bounds),
-      position: () => this.#pipeline.position,
-      onProgress: (progress) => options.onEvent({ kind: 'refresh', progress }),
+      replica: () => this.#replica,
+      onFailed: (error) => {
+        if (!this.#stop.signal.aborted) void this.#fail(error)
+      },
     })
   }
 
@@ -428,29 +446,6 @@ export class SyncEngine implements Sync {
     await session?.close()
   }
 
-  #onGap(): void {
-    if (this.#handlers === null) return
-    this.#options.onEvent({
-      kind: 'warning',
-      code: 'SLOT.MISSING',
-      message:
-        'The temporary slot ended with its session. Handlers have missed the changes since; a durable slot keeps them.',
-    })
-  }
-
-  /** Continuity is gone. Views are read anew; handlers would miss changes, so a sync with handlers stops. */
-  #onLost(code: LossCode, found: string): void {
-    if (this.#handlers !== null) {
-      throw new DbsyncError(
-        code,
-        `${found} Handlers have missed the changes since. Bring what they keep up to date, drop the slot if it is ` +
-          'still there (SELECT pg_drop_replication_slot), and start again.',
-        { details: { slot: this.#slotName } },
-      )
-    }
-    this.#options.onEvent({ kind: 'warning', code, message: `${found} The tables are read anew.` })
-  }
-
   #snapshot(): Promise<Snapshot> {
     return readSnapshot(this.#control)
   }
@@ -470,23 +465,24 @@ export class SyncEngine implements Sync {
     this.#pipeline.stepEachCommit(this.#cells.hasDemand)
   }
 
-  #makeHandlers(options: CheckedOptions): HandlerQueue {
-    const decoder = new EventDecoder(options.schema, this.#handledModels, () => this.#xidReference)
-    return new HandlerQueue(
-      decoder,
-      options.handlers,
-      { attempts: options.handlerAttempts },
-      {
-        onHandled: () => {
-          this.#pipeline.noteHandled()
-          if ((this.#handlers?.bytes ?? 0) < RESUME_BYTES && this.#session?.isPaused === true)
-            this.#session.resume()
-        },
-        onRetry: (model, op, attempt, error) =>
-          options.onEvent({ kind: 'handler-retry', model, op, attempt, error }),
-        onFailed: (error) => void this.#fail(error),
+  #makeConsumers(options: CheckedOptions): ConsumerSet {
+    return new ConsumerSet(options, {
+      xidReference: () => this.#xidReference,
+      onHandled: () => this.#pipeline.noteHandled(),
+      onRoom: () => {
+        if (this.#session?.isPaused === true) this.#session.resume()
+        this.#refreshes.wake(this.#reader)
       },
-    )
+      onFailed: (error) => void this.#fail(error),
+    })
+  }
+
+  /** Consumers are behind. Before the sync is live somebody may wait for it who should be reading. */
+  #pause(): void {
+    const session = this.#session
+    if (session === null || session.isPaused) return
+    session.pause()
+    if (this.#state !== 'live') this.#waiting('consumers, for whom as much waits as may be kept in memory')
   }
 
   #waiting(reason: string): void {

@@ -1,4 +1,5 @@
 import type { DbsyncError } from '../core/errors.ts'
+import type { Lsn } from '../core/lsn.ts'
 import type { RefreshProgress } from './refresh.ts'
 import type { TableProgress } from './replica.ts'
 
@@ -43,6 +44,16 @@ export type SyncEvent =
       readonly model: string
       readonly op: string
       readonly attempt: number
+      readonly error: unknown
+    }
+  | {
+      /** With `onError: 'skip'`: a change (or a sink's batch, then without `seq`) that was left out. */
+      readonly kind: 'handler-skipped'
+      /** A model's name, or the prefix of a message. */
+      readonly model: string
+      readonly op: string
+      readonly lsn: Lsn
+      readonly seq: number | null
       readonly error: unknown
     }
   | { readonly kind: 'listener-error'; readonly view: string; readonly error: unknown }

@@ -4,8 +4,11 @@ import type { MemoryView, ViewReadiness } from '../stores/memory-view.ts'
 import type { ViewDefinition, ViewKey, ViewRow } from '../views/define-view.ts'
 import type { Refresh, RefreshOptions, RefreshProgress, TableKey } from './refresh.ts'
 import type { TableProgress } from './replica.ts'
+import type { AnyChange } from '../changes/change.ts'
+import type { ModelRef } from './consumer-options.ts'
 import type { ViewSet } from './options.ts'
 import type { SyncState } from './sync-event.ts'
+import type { SyncTransaction } from './transaction-feed.ts'
 
 /** The views of a sync, by the names given to `createSync`. */
 export type SyncViews<Views extends ViewSet> = {
@@ -42,8 +45,20 @@ export interface SyncStatus {
   readonly reconnects: number
 }
 
-/** A running sync: views that follow the database, and handlers that are called with its changes. */
-export interface Sync<Views extends ViewSet = ViewSet> extends AsyncDisposable {
+/** Those of a union of changes that are of some models. */
+export type ChangeOf<Changes, Model> = Changes extends { readonly model: infer Name extends string }
+  ? string extends Name
+    ? Changes
+    : Name extends Model
+      ? Changes
+      : never
+  : never
+
+/** The names of the models in a union of changes. */
+export type ModelIn<Changes> = Changes extends { readonly model: infer Model extends string } ? Model : never
+
+/** A running sync: views that follow the database, and consumers that are given its changes. */
+export interface Sync<Views extends ViewSet = ViewSet, Changes = AnyChange> extends AsyncDisposable {
   /** The views, readable once `start` has resolved. */
   readonly views: SyncViews<Views>
   readonly state: SyncState
@@ -71,7 +86,20 @@ export interface Sync<Views extends ViewSet = ViewSet> extends AsyncDisposable {
    */
   refresh<T extends Table>(table: T, options?: RefreshOptions<TableKey<T>>): Refresh
   refresh(tables?: readonly Table[], options?: Pick<RefreshOptions, 'rowsPerSecond'>): Refresh
+  /**
+   * The transactions from now on, whole and in commit order, for one reader at its own pace: of the models in the option `changes`, or of
+   * some of them; logical messages in their place. Opened before `start` it misses nothing that the slot still has.
+   *
+   * A transaction counts as handled when the next one is asked for; until then the slot keeps it. A reader that is not read from holds the
+   * stream back, also while the sync starts. It ends with the sync, with `signal`, or when the loop is left; then it holds
+   * nothing back any more, so to have a transaction again whose handling failed, close the sync at once.
+   * Throws: CONFIG.INVALID_OPTIONS for a model that the option `changes` does not have; SYNC.CLOSED; while reading what stopped the sync.
+   */
+  changes<Model extends ModelIn<Changes> = ModelIn<Changes>>(options?: {
+    readonly models?: readonly ModelRef<Model>[]
+    readonly signal?: AbortSignal
+  }): AsyncIterableIterator<SyncTransaction<ChangeOf<Changes, Model>>>
   status(): SyncStatus
-  /** Lets the handler in hand finish, confirms what is done, drops a temporary slot, ends every reader. Safe to call twice. */
+  /** Lets the handler or sink call in hand finish, confirms what is done, drops a temporary slot, ends every reader. Safe to call twice. */
   close(): Promise<void>
 }

@@ -1,6 +1,7 @@
 import { DbsyncError } from '../core/errors.ts'
 import { lsn, maxLsn, ZERO_LSN, type Lsn } from '../core/lsn.ts'
 import { quoteIdentifier, quoteProtocolLiteral } from '../core/quote.ts'
+import { POSTGRES_EPOCH_MS } from '../core/postgres-time.ts'
 import type { ConnectionTarget } from '../postgres/resolve-connection.ts'
 import { RawSession } from '../postgres/raw-session.ts'
 import type { ServerErrorFields } from '../postgres/server-error.ts'
@@ -18,8 +19,6 @@ export interface StreamReceiver {
   readonly streamedTimeUs: bigint | null
 }
 
-/** Microseconds from the Unix epoch to Postgres' own, 2000-01-01 UTC. */
-const POSTGRES_EPOCH_US = 946_684_800_000_000n
 /** A stream that is so late is read in larger pieces: a millisecond more is nothing to it. */
 const LATE_US = 1_000_000n
 const MAX_REPLIES_PER_SECOND = 10
@@ -215,5 +214,5 @@ export class ReplicationSession {
 
 /** The clock as Postgres counts: microseconds since 2000-01-01 UTC. */
 function nowUs(): bigint {
-  return BigInt(Date.now()) * 1000n - POSTGRES_EPOCH_US
+  return BigInt(Date.now() - POSTGRES_EPOCH_MS) * 1000n
 }

@@ -1,6 +1,6 @@
 import type { DbsyncError } from '../core/errors.ts'
 import type { ViewBatch, ViewChange } from './memory-view.ts'
-import { identityOf } from './row-identity.ts'
+import { identityOf } from '../values/row-identity.ts'
 
 /** Batches that may wait before they are folded into one. */
 const MAX_WAITING = 256

@@ -2,7 +2,7 @@ import { DbsyncError } from '../core/errors.ts'
 import type { Lsn } from '../core/lsn.ts'
 import type { Row as AnyRow, ViewChange as AnyViewChange, ViewState } from '../ivm/view-state.ts'
 import { ChangeFeed } from './change-feed.ts'
-import { identityOf } from './row-identity.ts'
+import { identityOf } from '../values/row-identity.ts'
 
 /**
  * Whether a view can be read: `hydrating` not yet; `live` yes; `stale` yes, with the rows as of its `lsn` while

@@ -1,6 +1,7 @@
 import { DbsyncError } from '../core/errors.ts'
 import { lsn, type Lsn } from '../core/lsn.ts'
 import { xid, type Xid } from '../core/xid.ts'
+import { readLogicalMessage, RESERVED_PREFIX, type LogicalMessage } from './logical-message.ts'
 import {
   CHANGE,
   COPY_HEADER,
@@ -11,15 +12,9 @@ import {
 } from './transaction.ts'
 import { readRelation } from './wal-relation.ts'
 
-/** A transactional `pg_logical_emit_message` that came with a transaction. */
-export interface LogicalMessage {
-  readonly prefix: string
-  readonly content: Buffer
-}
-
 /** What the assembler hands on, always in commit order. */
 export interface TransactionReceiver {
-  /** A whole transaction; `messages` are the logical messages in it, in order. */
+  /** A whole transaction; `messages` are the logical messages in it with a reserved prefix, in order. */
   onTransaction(transaction: Transaction, messages: readonly LogicalMessage[]): void
   /**
    * A transaction has grown past the limit and has not ended. The receiver may take what is there
@@ -39,10 +34,9 @@ export interface TransactionBegin {
 const PIECE_BYTES = 64 * 1024
 
 const NO_MESSAGES: readonly LogicalMessage[] = []
-/** Bytes of the fixed fields of Begin and Commit, and the fewest that a logical message has, after the tag. */
+/** Bytes of the fixed fields of Begin and Commit, after the tag. */
 const BEGIN_BYTES = 20
 const COMMIT_BYTES = 25
-const MESSAGE_BYTES = 14
 
 /**
  * Groups the frames of a stream into whole transactions. Pure: no I/O, no clock, no decoding of rows.
@@ -55,6 +49,7 @@ const MESSAGE_BYTES = 14
 export class TransactionAssembler {
   readonly #receiver: TransactionReceiver
   readonly #largeBytes: number
+  readonly #keepsMessages: boolean
   #relations: RelationMap = new Map()
   #isOpen = false
   #isPartial = false
@@ -67,9 +62,14 @@ export class TransactionAssembler {
   #bytes = 0
   #messages: LogicalMessage[] | null = null
 
-  constructor(receiver: TransactionReceiver, largeBytes: number) {
+  /**
+   * `largeBytes`: from this size on a transaction is offered before its end. `keepsMessages`: logical messages stay among the
+   * changes of their transaction, in their place; else those that are not ours are dropped.
+   */
+  constructor(receiver: TransactionReceiver, largeBytes: number, keepsMessages = false) {
     this.#receiver = receiver
     this.#largeBytes = largeBytes
+    this.#keepsMessages = keepsMessages
   }
 
   /** Whether a transaction has begun and not ended. */
@@ -108,7 +108,7 @@ export class TransactionAssembler {
         return
       }
       case 0x4d: // M
-        this.#message(buffer, at + 1, end)
+        this.#message(buffer, frame, at + 1, end)
         return
       case 0x59: // Y, a type's name
       case 0x4f: // O, the transaction's origin
@@ -179,19 +179,13 @@ export class TransactionAssembler {
     this.#receiver.onTransaction(transaction, messages)
   }
 
-  #message(buffer: Buffer, at: number, end: number): void {
-    const stop = buffer.indexOf(0, at + 9)
-    if (end - at < MESSAGE_BYTES || stop < 0 || end - stop < 5) throw tooShort()
-    const start = stop + 5
-    const length = buffer.readInt32BE(stop + 1)
-    if (length < 0 || length > end - start) throw tooShort()
-    // One outside a transaction has no place in commit order; nobody here writes such.
-    if (buffer[at] !== 1 || !this.#isOpen) return
-    this.#messages ??= []
-    this.#messages.push({
-      prefix: buffer.toString('utf8', at + 9, stop),
-      content: buffer.subarray(start, start + length),
-    })
+  #message(buffer: Buffer, frame: number, at: number, end: number): void {
+    const message = readLogicalMessage(buffer, at, end)
+    if (message === null || !this.#isOpen) return
+    if (message.prefix.startsWith(RESERVED_PREFIX)) {
+      this.#messages ??= []
+      this.#messages.push(message)
+    } else if (this.#keepsMessages) this.#keep(buffer, frame, end)
   }
 }
 

@@ -1,6 +1,7 @@
 import { DbsyncError } from '../core/errors.ts'
 import type { Lsn } from '../core/lsn.ts'
 import type { Xid } from '../core/xid.ts'
+import { readLogicalMessage, RESERVED_PREFIX } from './logical-message.ts'
 import { readRelation, type WalRelation } from './wal-relation.ts'
 
 /** A run of protocol messages in one buffer, from the tag of the first to the end of the last. */
@@ -44,6 +45,7 @@ export const CHANGE = {
 } as const
 
 const RELATION = 0x52 // R
+const MESSAGE = 0x4d // M
 const COPY_DATA = 0x64 // d
 const WAL_DATA = 0x77 // w
 /** Bytes of a CopyData header (tag, length) and of a WAL data header (tag, start, end, time). */
@@ -66,15 +68,20 @@ export type ChangeVisitor = (
   end: number,
 ) => void
 
+/** Receives one logical message in its place among the changes; `content` is good as long as its span is. */
+export type MessageVisitor = (prefix: string, content: Buffer) => void
+
 /**
- * Walks the row changes of spans in order and returns the relations as described at their end.
+ * Walks the row changes of spans in order and returns the relations as described at their end. With `visitMessage` the logical
+ * messages among them are visited too, but for our own.
  *
  * Throws: WAL.MALFORMED if a change names a relation that was never described, or ends before its time.
  */
 export function walkChanges(
-  spans: readonly Span[],
+  spans: Iterable<Span>,
   relations: RelationMap,
   visit: ChangeVisitor,
+  visitMessage: MessageVisitor | null = null,
 ): RelationMap {
   let known = relations
   let lastOid = -1
@@ -109,6 +116,11 @@ export function walkChanges(
           const relation = readRelation(buffer, message + 1, end)
           known = new Map(known).set(relation.oid, relation)
           lastOid = -1
+        } else if (tag === MESSAGE && visitMessage !== null) {
+          const found = readLogicalMessage(buffer, message + 1, end)
+          if (found !== null && !found.prefix.startsWith(RESERVED_PREFIX)) {
+            visitMessage(found.prefix, found.content)
+          }
         }
       }
       at = end

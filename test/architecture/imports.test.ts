@@ -25,11 +25,12 @@ const LAW: Readonly<Record<string, Floor>> = {
   changes: { floors: ['core', 'contract', 'values', 'zset', 'postgres', 'wal', 'snapshot'] },
   ivm: { floors: ['core', 'contract', 'values', 'zset'] },
   views: { floors: ['core', 'contract', 'values', 'zset', 'ivm'], packages: ['node:crypto'] },
-  stores: { floors: ['core', 'ivm'] },
+  stores: { floors: ['core', 'values', 'ivm'] },
   engine: {
     floors: [
       'core',
       'contract',
+      'values',
       'zset',
       'postgres',
       'replication',
@@ -40,7 +41,7 @@ const LAW: Readonly<Record<string, Floor>> = {
       'views',
       'stores',
     ],
-    packages: ['node:crypto', 'zod'],
+    packages: ['node:crypto', 'node:fs', 'node:os', 'node:path', 'zod'],
   },
   cli: {
     floors: ['core', 'contract', 'postgres', 'changes', 'engine'],

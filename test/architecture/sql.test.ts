@@ -75,6 +75,7 @@ const SAFE: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     columns: 'quoted identifiers',
   },
   'src/postgres/role-rights.ts': { name: 'of quoteIdentifier', "unread.join(', ')": 'of tableName' },
+  'src/postgres/reading-store.ts': { READING_STORE_SQL: 'a constant, in a message' },
   'src/replication/replication-session.ts': { slot: 'assertSlotName, just before: [a-z0-9_]' },
   'src/replication/slot.ts': { name: 'assertSlotName, just before: [a-z0-9_]' },
   'src/snapshot/chunk-query.ts': {

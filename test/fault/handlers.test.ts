@@ -4,7 +4,7 @@ import { schema } from '../../generated/dbsync/index.ts'
 import type { EventDecoder } from '../../src/changes/event-decoder.ts'
 import { lsn } from '../../src/core/lsn.ts'
 import { xid8 } from '../../src/core/xid.ts'
-import { HandlerQueue } from '../../src/engine/handler-queue.ts'
+import { HandlerConsumer } from '../../src/engine/handler-consumer.ts'
 import { testDatabase } from '../support/database.ts'
 import { exampleSync, exampleViews } from '../support/views.ts'
 import { seedExample } from '../support/workload.ts'
@@ -69,16 +69,16 @@ test('closing while a handler waits for its next attempt confirms nothing that w
   expect(lost).toBe(0)
 })
 
-function queue(handler: () => void): HandlerQueue {
-  const model = schema.contract.models.find(({ model: m }) => m === 'User')
-  if (model === undefined) throw new Error('no model')
-  return new HandlerQueue(
+function queue(handler: () => void): HandlerConsumer {
+  const event = { model: 'User', op: 'insert', key: {}, after: {}, tx: {} }
+  return new HandlerConsumer(
+    { events: () => [event] } as unknown as EventDecoder,
     {
-      changes: () => [{ model: 'User', op: 'insert', key: {}, after: {}, tx: {} }],
-    } as unknown as EventDecoder,
-    new Map([['User', { insert: handler }]]),
-    { attempts: 100 },
-    { onHandled() {}, onRetry() {}, onFailed() {} },
+      handlers: new Map([['User', { insert: handler }]]),
+      messages: new Map(),
+      policy: { onError: 'retry', attempts: 100 },
+    },
+    { onHandled() {}, onTaken() {}, onRetry() {}, onSkipped() {}, onFailed() {} },
   )
 }
 const transaction = {
@@ -96,11 +96,11 @@ test('a queue that is closed while a handler waits for its next attempt is not i
   const q = queue(() => {
     throw new Error('no')
   })
-  q.push(transaction)
+  q.queue.push(transaction)
   await sleep(20)
-  await q.close(1000)
+  await q.close(new Error('closed'), 1000)
   await sleep(20)
-  expect({ idle: q.isIdle, handled: q.handled }).toEqual({ idle: false, handled: 0n })
+  expect({ idle: q.queue.isIdle, handled: q.queue.handled }).toEqual({ idle: false, handled: 0n })
 })
 
 test('no handler is called after the queue is closed', async () => {
@@ -108,8 +108,8 @@ test('no handler is called after the queue is closed', async () => {
   const q = queue(() => {
     calls += 1
   })
-  await q.close(1000)
-  q.push(transaction)
+  await q.close(new Error('closed'), 1000)
+  q.queue.push(transaction)
   await sleep(20)
   expect({ calls }).toEqual({ calls: 0 })
 })

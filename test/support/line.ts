@@ -155,6 +155,8 @@ export class TestLine implements AsyncDisposable {
       return {
         chunkTable: table.chunkTable,
         estimatedRows: null,
+        isBusy: false,
+        isReadAnew: true,
         begin: () => {
           table.table.beginGeneration()
           return table.table.generation - 1

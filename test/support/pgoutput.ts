@@ -1,6 +1,7 @@
 import { lsn, type Lsn } from '../../src/core/lsn.ts'
 import type { Transaction } from '../../src/wal/transaction.ts'
-import { TransactionAssembler, type LogicalMessage } from '../../src/wal/transaction-assembler.ts'
+import type { LogicalMessage } from '../../src/wal/logical-message.ts'
+import { TransactionAssembler } from '../../src/wal/transaction-assembler.ts'
 
 /**
  * The other side of the stream: writes what a walsender sends, from the manual's "Logical Replication Message Formats"
@@ -153,9 +154,10 @@ export function feed(assembler: TransactionAssembler, buffers: readonly Buffer[]
   }
 }
 
-/** What an assembler makes of some buffers. */
+/** What an assembler makes of some buffers; with `keepsMessages` as one that feeds consumers. */
 export function assemble(
   buffers: readonly Buffer[],
+  keepsMessages = false,
 ): { readonly transaction: Transaction; readonly messages: readonly LogicalMessage[] }[] {
   const whole: { transaction: Transaction; messages: readonly LogicalMessage[] }[] = []
   const assembler = new TransactionAssembler(
@@ -164,6 +166,7 @@ export function assemble(
       onLargeTransaction() {},
     },
     Number.MAX_SAFE_INTEGER,
+    keepsMessages,
   )
   feed(assembler, buffers)
   return whole

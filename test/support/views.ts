@@ -1,12 +1,11 @@
 import { expect } from 'vitest'
 import { createSync, type Sync, type SyncEvent, type ViewDefinition, type ViewSet } from 'prisma-dbsync'
-import { grandTotal, restaurantRating, userSpend } from '../../examples/views.ts'
 import { schema } from '../../generated/dbsync/index.ts'
 import { compareView, formatDifference } from './compare-view.ts'
 import type { TestDatabase } from './database.ts'
+import { exampleViews } from './example-views.ts'
 
-/** The running example's three views. */
-export const exampleViews = { restaurantRating, userSpend, grandTotal }
+export { exampleViews }
 
 /** A sync of the example's views that notes its events. */
 export function exampleSync(

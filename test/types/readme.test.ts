@@ -7,12 +7,13 @@ test('the examples of the README compile', async () => {
   const root = resolve(import.meta.dirname, '../..')
   const text = await readFile(join(root, 'README.md'), 'utf8')
   const blocks = [...text.matchAll(/```ts\n([^]*?)```/g)].map(([, code = '']) => code)
-  expect(blocks).toHaveLength(3)
-  const [first = '', reading = '', handlers = ''] = blocks
+  expect(blocks).toHaveLength(4)
+  const [first = '', reading = '', handlers = '', consumers = ''] = blocks
   const folder = await mkdtemp(join(root, 'generated/readme-'))
   try {
     const imports =
-      "import { createSync } from 'prisma-dbsync'\nimport { schema } from '../dbsync/index.ts'\n"
+      "import { createSync, message, sink } from 'prisma-dbsync'\nimport { z } from 'zod'\n" +
+      "import { schema, Visit } from '../dbsync/index.ts'\n"
     const files = {
       // The second example goes on where the first one ends.
       'views.ts': `const signal = new AbortController().signal\n${first}\n${reading}`.replaceAll(
@@ -20,6 +21,7 @@ test('the examples of the README compile', async () => {
         "'../",
       ),
       'handlers.ts': `${imports}${handlers}\nexport { sync }`,
+      'consumers.ts': `${imports}${consumers}\nexport { sync }`,
     }
     for (const [name, code] of Object.entries(files)) await writeFile(join(folder, name), code)
     const config = { extends: join(root, 'tsconfig.json'), include: ['*.ts'], exclude: [] }

@@ -11,7 +11,7 @@ async function compile(files: Readonly<Record<string, string>>, flags: readonly 
     for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text)
     const config = {
       extends: '../../tsconfig.json',
-      include: ['*.ts', '../../test/types/views.ts'],
+      include: ['*.ts', '../../test/types/views.ts', '../../test/types/consumers.ts'],
       exclude: [],
     }
     await writeFile(join(folder, 'tsconfig.json'), JSON.stringify(config))
@@ -25,7 +25,7 @@ async function compile(files: Readonly<Record<string, string>>, flags: readonly 
   }
 }
 
-/** What the compiler had to instantiate for these files and for views.ts. */
+/** What the compiler had to instantiate for these files and for views.ts and consumers.ts. */
 async function instantiations(files: Readonly<Record<string, string>>): Promise<number> {
   const { code, output } = await compile(files, ['--extendedDiagnostics'])
   expect(output).not.toContain('error TS')
@@ -33,7 +33,7 @@ async function instantiations(files: Readonly<Record<string, string>>): Promise<
   return Number(/Instantiations:\s+(\d+)/.exec(output)?.[1])
 }
 
-test('rows, keys and refusals of views have exactly the declared types', async () => {
+test('rows, keys and refusals of views, and what consumers are given, have exactly the declared types', async () => {
   const { code, output } = await compile({}, ['--extendedDiagnostics'])
   expect(output).not.toContain('error TS')
   expect(code).toBe(0)

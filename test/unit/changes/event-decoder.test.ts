@@ -20,8 +20,9 @@ const other: WireTable = {
 function decoderOf(identity: 'd' | 'f' = 'd') {
   const { model, wire, row } = capture('Shop', [view], { identity })
   const decoder = new EventDecoder(schema, new Map([[wire.oid, model]]), () => xid8(100n))
-  const changes = (...messages: Buffer[]): readonly AnyChange[] =>
-    decoder.changes(transactionOf(50, 1_000n, [message.relation(wire), ...messages], 1_040n, 1_500n))
+  const changes = (...messages: Buffer[]): readonly AnyChange[] => [
+    ...decoder.changes(transactionOf(50, 1_000n, [message.relation(wire), ...messages], 1_040n, 1_500n)),
+  ]
   return { decoder, wire, row, changes }
 }
 
@@ -143,9 +144,11 @@ test('a tuple cut short or of other columns is WAL.MALFORMED, never a row made u
   ]
   const outcome = (payload: Buffer): unknown => {
     try {
-      return decoder.changes(
-        transactionOf(5, 1n, [message.relation(wire), payload, message.insert(wire, row(shop))]),
-      ).length
+      return [
+        ...decoder.changes(
+          transactionOf(5, 1n, [message.relation(wire), payload, message.insert(wire, row(shop))]),
+        ),
+      ].length
     } catch (error) {
       return isDbsyncError(error) ? error.code : error
     }

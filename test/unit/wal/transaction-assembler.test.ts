@@ -87,7 +87,7 @@ const items = fc
       list.push({ payload: message.relation(relation), seen: [] })
     }
     for (const [kind, text] of steps) {
-      if (kind === 'logical') list.push({ payload: message.logical('p', text), seen: [] })
+      if (kind === 'logical') list.push({ payload: message.logical('dbsync.p', text), seen: [] })
       else if (kind === 'type') list.push({ payload: message.type(9, 's', 't'), seen: [] })
       else if (kind === 'origin') list.push({ payload: message.origin('o'), seen: [] })
       else if (kind === 'truncate') {
@@ -149,7 +149,7 @@ test('transactions come out whole and in order however their frames are spread o
           expect(messages.map(({ content }) => content.toString('utf8'))).toEqual(
             list
               .filter(({ payload }) => payload[0] === 0x4d)
-              .map(({ payload }) => payload.toString('utf8', 1 + 1 + 8 + 2 + 4)),
+              .map(({ payload }) => payload.toString('utf8', 1 + 1 + 8 + 'dbsync.p'.length + 1 + 4)),
           )
         })
       },
@@ -267,30 +267,45 @@ test('messages that this version does not read end the stream with WAL.UNSUPPORT
   }
 })
 
-test('logical messages come with their transaction; one outside of any is passed over', () => {
-  const whole = assemble([
-    Buffer.concat([
-      walFrame(message.logical('outside', 'x', false)),
-      walFrame(message.logical('outside', 'x', true)),
-      ...transactionFrames(3, 10n, [
-        message.logical('inside', 'not transactional', false),
-        message.logical('a', ''),
-        message.relation(ONE),
-        message.insert(ONE, ['1']),
-        message.logical('bé', 'zwei\0🙂'),
-      ]),
-      ...transactionFrames(4, 20n, []),
+test('our logical messages come with their transaction, others stay in their place for those who want them', () => {
+  const frames = Buffer.concat([
+    walFrame(message.logical('outside', 'x', false)),
+    walFrame(message.logical('outside', 'x', true)),
+    ...transactionFrames(3, 10n, [
+      message.logical('inside', 'not transactional', false),
+      message.logical('dbsync.a', ''),
+      message.logical('bé', 'zwei\0🙂'),
+      message.relation(ONE),
+      message.insert(ONE, ['1']),
+      message.logical('dbsync.b', 'ours'),
+      message.logical('last', ''),
     ]),
+    ...transactionFrames(4, 20n, [message.logical('alone', 'y')]),
   ])
-  expect(
-    whole.map(({ messages }) => messages.map(({ prefix, content }) => [prefix, content.toString('utf8')])),
-  ).toEqual([
-    [
-      ['a', ''],
-      ['bé', 'zwei\0🙂'],
-    ],
-    [],
-  ])
+  for (const keepsMessages of [false, true]) {
+    const whole = assemble([frames], keepsMessages)
+    const texts = whole.map(({ messages }) =>
+      messages.map(({ prefix, content }) => [prefix, content.toString('utf8')]),
+    )
+    expect(texts).toEqual([
+      [
+        ['dbsync.a', ''],
+        ['dbsync.b', 'ours'],
+      ],
+      [],
+    ])
+    const seen: string[] = []
+    for (const { transaction } of whole) {
+      walkChanges(
+        transaction.spans,
+        transaction.relations,
+        (tag) => seen.push(String.fromCharCode(tag)),
+        (prefix, content) => seen.push(`${prefix} ${content.toString('utf8')}`),
+      )
+    }
+    expect(seen).toEqual(keepsMessages ? ['bé zwei\0🙂', 'I', 'last ', 'alone y'] : ['I'])
+    expect(whole.map(({ transaction }) => transaction.spans.length > 0)).toEqual([true, keepsMessages])
+  }
 })
 
 test('bytes of a transaction count from its frames, and kept spans lie in the buffers as they came', () => {

@@ -1,7 +1,7 @@
 import { Decimal } from '@prisma/client/runtime/client'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { identityOf } from '../../../src/stores/row-identity.ts'
+import { identityOf } from '../../../src/values/row-identity.ts'
 import { sameValue } from '../../../src/values/same-value.ts'
 
 /** One public value of each kind, all of them different. */
