@@ -50,7 +50,9 @@ export async function openSlot(host: SlotHost, session: ReplicationSession): Pro
   if (durable && (await reuseSlot(host, name))) return { name, isNew: false, start: ZERO_LSN, anchor: null }
   if (!durable && host.isExpected) host.onGap()
   if (durable) await host.onNewSlot(name)
-  const prompting = setInterval(() => promptCreation(host.control), PROMPT_MS)
+  const prompting = setInterval(() => {
+    promptCreation(host.control).catch(() => {})
+  }, PROMPT_MS)
   const created = await createSlot(session, name, !durable, async () => {
     host.signal.throwIfAborted()
     host.onWait(`transactions that were open when the slot was made: ${await describeBlockers(host.control)}`)
@@ -63,10 +65,14 @@ const PROMPT_MS = 1_000
 
 /**
  * Logs which transactions run. A slot becomes consistent when it reads such a record at the right moment, and an idle server
- * writes one every 15 s only. Since version 16; where the role may not, creation takes its time.
+ * writes one every 15 s only. Since version 16, for roles that may; elsewhere a creation that waits writes its own when the
+ * waiting is over, and a call that is refused would be an error in the server's log each second.
  */
-function promptCreation(control: ControlSession): void {
-  control.query('SELECT pg_log_standby_snapshot()::text').catch(() => {})
+async function promptCreation(control: ControlSession): Promise<void> {
+  const [[mayCall] = []] = await control.query(
+    "SELECT has_function_privilege(to_regprocedure('pg_catalog.pg_log_standby_snapshot()'), 'EXECUTE')::text",
+  )
+  if (mayCall === 'true') await control.query('SELECT pg_log_standby_snapshot()::text')
 }
 
 /** Whether the durable slot is there and good; waits while another session uses it. */

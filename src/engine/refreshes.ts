@@ -1,4 +1,4 @@
-import { toDbsyncError, type DbsyncError } from '../core/errors.ts'
+import { DbsyncError, toDbsyncError } from '../core/errors.ts'
 import { modelOf } from '../contract/lookup.ts'
 import type { ModelContract, Table } from '../contract/schema-contract.ts'
 import { keyFromJson } from '../changes/key-texts.ts'
@@ -66,31 +66,34 @@ export class Refreshes {
 
   /** Obeys a request that came with the stream; null for one that cannot be understood. Models that this sync does not read are passed over. */
   obey(request: RefreshRequest | null): void {
-    const { schema, onEvent } = this.#host.options
     try {
-      if (request === null) throw new TypeError('its content has another form')
-      const { id, models, ...part } = request
-      const known = this.#known()
-      const names = (models ?? known).filter((model) => known.includes(model))
-      if (names.length === 0) return
-      const [first] = names
-      const read = (key: unknown): unknown =>
-        first === undefined ? key : keyFromJson(schema, modelOf(schema, first), key)
-      const options: RefreshOptions = {
-        ...(part.keys === undefined ? {} : { keys: part.keys.map(read) }),
-        ...(part.from === undefined ? {} : { from: read(part.from) ?? {} }),
-        ...(part.to === undefined ? {} : { to: read(part.to) ?? {} }),
-      }
-      const asked = names.map((name) => modelOf(schema, name))
-      this.#add(new RefreshRun(this.#runHost(), asked, options, id))
+      if (request === null) throw malformedRequest()
+      this.#obey(request)
     } catch (error) {
-      const { message } = error instanceof TypeError ? error : toDbsyncError(error)
-      onEvent({
+      const { code, message } = toDbsyncError(error)
+      this.#host.options.onEvent({
         kind: 'warning',
-        code: 'CONFIG.INVALID_OPTIONS',
-        message: `A logical message asks for a refresh that cannot be done: ${message}`,
+        code,
+        message: `A refresh that was asked for by a logical message: ${message}`,
       })
     }
+  }
+
+  #obey({ id, models, keys, from, to }: RefreshRequest): void {
+    const { schema } = this.#host.options
+    const known = this.#known()
+    const asked = (models ?? known)
+      .filter((name) => known.includes(name))
+      .map((name) => modelOf(schema, name))
+    const [first] = asked
+    if (first === undefined) return
+    const read = (key: unknown): unknown => keyFromJson(schema, first, key)
+    const options: RefreshOptions = {
+      ...(keys === undefined ? {} : { keys: keys.map(read) }),
+      ...(from === undefined ? {} : { from: read(from) ?? {} }),
+      ...(to === undefined ? {} : { to: read(to) ?? {} }),
+    }
+    this.#add(new RefreshRun(this.#runHost(), asked, options, id))
   }
 
   /** A durable slot of that name is about to be made: nothing was read for it. Throws: POSTGRES.*. */
@@ -197,4 +200,11 @@ export class Refreshes {
       from,
     )
   }
+}
+
+function malformedRequest(): DbsyncError {
+  return new DbsyncError(
+    'CONFIG.INVALID_OPTIONS',
+    'it has not the form { id, models?, keys?, from?, to? }; send it with "prisma-dbsync refresh".',
+  )
 }

@@ -22,6 +22,7 @@ export interface StreamReceiver {
 /** A stream that is so late is read in larger pieces: a millisecond more is nothing to it. */
 const LATE_US = 1_000_000n
 const MAX_REPLIES_PER_SECOND = 10
+const UNDEFINED_OBJECT = '42704'
 /** How often a status update goes out at least; 34 bytes a second cost nothing and keep restarts short. */
 const MAX_STATUS_MS = 1_000
 /** After so much silence the server is asked to say something. */
@@ -50,8 +51,10 @@ export class ReplicationSession {
 
   private constructor(raw: RawSession) {
     this.#raw = raw
-    this.closed = raw.closed.finally(() => {
+    this.closed = raw.closed.then((reason) => {
       if (this.#timer !== null) clearInterval(this.#timer)
+      // Up to version 17 the stream ends with "undefined object"; that a slot is missing is said before it begins.
+      return reason?.details['sqlState'] === UNDEFINED_OBJECT ? publicationMissing(UNDEFINED_OBJECT) : reason
     })
   }
 
@@ -200,16 +203,18 @@ export class ReplicationSession {
 
   #readNotice(notice: ServerErrorFields): void {
     // From version 18 on a publication that is gone is a warning, and its changes are skipped.
-    if (notice.sqlState !== '55000') return
-    this.#raw.destroy(
-      new DbsyncError(
-        'PUBLICATION.MISSING',
-        'The server reports that the publication does not exist at this point of the WAL, so changes were skipped. ' +
-          'DBSync creates it again and reads the tables anew.',
-        { details: { sqlState: notice.sqlState } },
-      ),
-    )
+    if (notice.sqlState === '55000') this.#raw.destroy(publicationMissing(notice.sqlState))
   }
+}
+
+/** Making it again does not help: the stream is read by the catalog of its time, in which it does not exist. */
+function publicationMissing(sqlState: string): DbsyncError {
+  return new DbsyncError(
+    'PUBLICATION.MISSING',
+    'The server reports that the publication does not exist at this point of the WAL, so the stream lacks changes. ' +
+      'DBSync creates it again and reads the tables anew.',
+    { details: { sqlState } },
+  )
 }
 
 /** The clock as Postgres counts: microseconds since 2000-01-01 UTC. */

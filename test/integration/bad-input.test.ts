@@ -1,5 +1,5 @@
 import { Decimal } from '@prisma/client/runtime/client'
-import { expect, test } from 'vitest'
+import { expect, inject, test } from 'vitest'
 import {
   count,
   createSync,
@@ -194,18 +194,12 @@ test('a table without a usable replica identity is never published: the applicat
   await sync.close()
 })
 
-test('a publication that leaves out an operation, filters rows or lacks a column', async () => {
+test('a publication that leaves out an operation', async () => {
   await using db = await testDatabase()
   await db.query(
     "CREATE PUBLICATION dbsync FOR TABLE users, restaurant, visit WITH (publish = 'insert, update')",
   )
   await expectRefusal(db.url, 'PUBLICATION.INCOMPLETE', /does not publish every operation.*SET \(publish/)
-  await db.query(
-    'DROP PUBLICATION dbsync; CREATE PUBLICATION dbsync FOR TABLE users, restaurant, visit WHERE (user_id > 5)',
-  )
-  await expectRefusal(db.url, 'PUBLICATION.INCOMPLETE', /filters the rows of .*visit/)
-  await db.query('DROP PUBLICATION dbsync; CREATE PUBLICATION dbsync FOR TABLE users, restaurant (id), visit')
-  await expectRefusal(db.url, 'PUBLICATION.INCOMPLETE', /leaves out Restaurant\.name/)
 })
 
 test('a publication that has a partitioned table and names its partitions instead', async () => {
@@ -224,6 +218,21 @@ test('a publication that has a partitioned table and names its partitions instea
   await sync.start()
   await sync.close()
 })
+
+const hasFilters = inject('serverMajor') >= 15
+
+test.runIf(hasFilters)(
+  'a publication that filters rows or lacks a column (PostgreSQL 15 and newer)',
+  async () => {
+    await using db = await testDatabase()
+    await db.query('CREATE PUBLICATION dbsync FOR TABLE users, restaurant, visit WHERE (user_id > 5)')
+    await expectRefusal(db.url, 'PUBLICATION.INCOMPLETE', /filters the rows of .*visit/)
+    await db.query(
+      'DROP PUBLICATION dbsync; CREATE PUBLICATION dbsync FOR TABLE users, restaurant (id), visit',
+    )
+    await expectRefusal(db.url, 'PUBLICATION.INCOMPLETE', /leaves out Restaurant\.name/)
+  },
+)
 
 test('a publication of somebody else is extended, and its other tables are passed over', async () => {
   await using db = await testDatabase()

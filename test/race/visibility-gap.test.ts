@@ -2,14 +2,12 @@ import type pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { awaitWriters } from '../../src/postgres/lock-barrier.ts'
 import { testDatabase, type TestDatabase } from '../support/database.ts'
+import { sleep } from '../support/faults.ts'
+import { hang, holdCommits, localClient } from '../support/held-commits.ts'
 import { TestLine } from '../support/line.ts'
 import { startEmbedded, type OwnServer } from '../support/server.ts'
 import { seedExample } from '../support/workload.ts'
 
-/*
- * A commit that waits for a synchronous standby is in the WAL, and streamed, and not visible to new snapshots. A standby
- * that does not exist holds it there for as long as a test likes. Sessions that must not wait say so.
- */
 let server: OwnServer
 
 beforeAll(async () => {
@@ -19,48 +17,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await server.stop()
 })
-
-const sleep = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms))
-
-/** Until it is disposed of, commits are streamed and stay invisible. */
-async function holdCommits(observer: pg.ClientBase): Promise<AsyncDisposable & { release(): Promise<void> }> {
-  const reload = async (sql: string): Promise<void> => {
-    await observer.query(sql)
-    await observer.query('SELECT pg_reload_conf()')
-  }
-  await reload("ALTER SYSTEM SET synchronous_standby_names = 'nope'")
-  await sleep(300)
-  const release = (): Promise<void> => reload('ALTER SYSTEM RESET synchronous_standby_names')
-  return { release, [Symbol.asyncDispose]: release }
-}
-
-async function localClient(db: TestDatabase): Promise<pg.Client> {
-  const client = await db.connect()
-  await client.query('SET synchronous_commit = local')
-  return client
-}
-
-/** Starts statements whose commit hangs, and waits until it does; resolves with the statements' own end. */
-async function hang(
-  db: TestDatabase,
-  observer: pg.ClientBase,
-  sql: string,
-): Promise<{ ended: Promise<unknown> }> {
-  const waiting = async (): Promise<number> => {
-    const { rows } = await observer.query<{ n: number }>(
-      "SELECT count(*)::int AS n FROM pg_stat_activity WHERE wait_event = 'SyncRep'",
-    )
-    return rows[0]?.n ?? 0
-  }
-  const client = await db.connect()
-  const before = await waiting()
-  const ended = client.query(sql)
-  for (let turn = 0; (await waiting()) <= before; turn += 1) {
-    if (turn > 200) throw new Error('the commit does not hang')
-    await sleep(20)
-  }
-  return { ended }
-}
 
 const WRITES: readonly { readonly name: string; readonly sql: string; readonly prepare?: string }[] = [
   {
@@ -127,6 +83,20 @@ describe('a commit that is streamed before it is visible', () => {
     await ended
     expect(await line.differences()).toEqual([])
   })
+})
+
+test('32 bits of a transaction id do in the first epoch, where the whole id has no more', async () => {
+  await using db = await testDatabase({ serverUrl: server.url })
+  const observer = await localClient(db)
+  await seedExample(observer, { users: 20, restaurants: 9, visits: 100 })
+  await using line = await TestLine.open(db)
+  await using held = await holdCommits(observer)
+  const { ended } = await hang(db, observer, 'UPDATE visit SET amount_spent = 4711')
+  await line.delivered(1)
+  await line.hydrate('epoch')
+  await held.release()
+  await ended
+  expect(await line.differences()).toEqual([])
 })
 
 /** Makes a slot whose stream begins after a commit that is not visible yet. */

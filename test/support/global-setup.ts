@@ -1,9 +1,11 @@
 import type { TestProject } from 'vitest/node'
-import { startServer } from './server.ts'
+import { majorOf, startServer } from './server.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {
     serverUrl: string
+    /** For tests of what only some majors have. */
+    serverMajor: number
   }
 }
 
@@ -11,5 +13,6 @@ declare module 'vitest' {
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const server = await startServer()
   project.provide('serverUrl', server.url)
+  project.provide('serverMajor', await majorOf(server.url))
   return () => server.stop()
 }

@@ -1,6 +1,7 @@
 import { maxLsn, parseLsn, ZERO_LSN, type Lsn } from '../../src/core/lsn.ts'
 import { ChunkWriter } from '../../src/changes/chunk-writer.ts'
 import { mergeChunk } from '../../src/changes/merge-chunk.ts'
+import { xid8 } from '../../src/core/xid.ts'
 import { Pipeline } from '../../src/engine/pipeline.ts'
 import { hydrate } from '../../src/engine/hydrate.ts'
 import type { ReadTarget } from '../../src/engine/read-job.ts'
@@ -16,13 +17,35 @@ import { ReplicationSession } from '../../src/replication/replication-session.ts
 import { createSlot } from '../../src/replication/slot.ts'
 import { readExportedSnapshot, readSnapshot } from '../../src/snapshot/read-snapshot.ts'
 import { Unsettled } from '../../src/snapshot/unsettled.ts'
-import type { Snapshot } from '../../src/snapshot/visibility.ts'
+import { isVisible, type Snapshot } from '../../src/snapshot/visibility.ts'
+import type { Transaction } from '../../src/wal/transaction.ts'
 import { compileViews } from '../../src/views/compile.ts'
 import { schema } from '../../generated/dbsync/index.ts'
 import { compareView, formatDifference } from './compare-view.ts'
 import type { TestDatabase } from './database.ts'
 import type { ViewSet } from 'prisma-dbsync'
 import { exampleViews } from './views.ts'
+
+/** The parts of the exact merge that a control can leave out. */
+export type MergePart = 'fold' | 'anchor' | 'epoch'
+
+/** Takes the stream's 32 bits of a transaction id for all of it. */
+class NarrowUnsettled extends Unsettled {
+  readonly #whole: Unsettled
+
+  constructor(whole: Unsettled) {
+    super()
+    this.#whole = whole
+  }
+
+  override invisibleIn(snapshot: Snapshot): readonly Transaction[] {
+    return this.#whole.all().filter(({ xid }) => !isVisible(snapshot, xid8(BigInt(xid))))
+  }
+
+  override all(): readonly Transaction[] {
+    return this.#whole.all()
+  }
+}
 
 /**
  * The shipped line, its steps in the test's hands: the stream can run, and transactions be delivered, before the first
@@ -127,7 +150,7 @@ export class TestLine implements AsyncDisposable {
   }
 
   /** Reads all tables. `without` leaves a part of the exact merge out. */
-  async hydrate(without: 'nothing' | 'fold' | 'anchor' = 'nothing'): Promise<void> {
+  async hydrate(without: MergePart | 'nothing' = 'nothing'): Promise<void> {
     const { pipeline, replica } = this
     this.#reader = new TableReader({
       connection: this.#db.url,
@@ -148,9 +171,15 @@ export class TestLine implements AsyncDisposable {
         },
       },
     })
-    const targets = without === 'fold' ? replica.tables.map(unfolded) : replica.tables
+    const targets =
+      without === 'fold'
+        ? // Nothing to replay: the chunk row wins, as in the textbook.
+          replica.tables.map((table) => mergingWith(table, new Unsettled()))
+        : without === 'epoch'
+          ? replica.tables.map((table) => mergingWith(table, new NarrowUnsettled(pipeline.unsettled)))
+          : replica.tables
     await hydrate(replica, this.#reader, () => {}, targets)
-    function unfolded(table: ReplicaTable): ReadTarget {
+    function mergingWith(table: ReplicaTable, unsettled: Unsettled): ReadTarget {
       const writer = new ChunkWriter(table.table)
       return {
         chunkTable: table.chunkTable,
@@ -161,8 +190,7 @@ export class TestLine implements AsyncDisposable {
           table.table.beginGeneration()
           return table.table.generation - 1
         },
-        // Nothing to replay: the chunk row wins, as in the textbook.
-        merge: (chunk) => mergeChunk(chunk, new Unsettled(), replica.applier, writer),
+        merge: (chunk) => mergeChunk(chunk, unsettled, replica.applier, writer),
         end: (scan, isWhole) => table.end(scan, isWhole),
       }
     }

