@@ -2,8 +2,10 @@ import { DbsyncError, isDbsyncError } from '../core/errors.ts'
 import { modelOf } from '../contract/lookup.ts'
 import type { ControlSession } from '../postgres/control-session.ts'
 import { assertNoFindings } from '../postgres/finding.ts'
+import { describeLockHolders } from '../postgres/lock-barrier.ts'
 import { preflight, type Preflight, type TableNeed } from '../postgres/preflight.ts'
 import { ensurePublication } from '../postgres/publication.ts'
+import { tableName } from '../postgres/table-name.ts'
 import type { Replica as CompiledViews } from '../views/compile.ts'
 import type { CheckedOptions } from './options.ts'
 
@@ -32,18 +34,47 @@ export interface CheckedDatabase {
   readonly broken: ReadonlyMap<string, DbsyncError>
 }
 
+/** What checking the database needs of the sync. */
+export interface CheckDatabaseHost {
+  readonly control: ControlSession
+  readonly options: CheckedOptions
+  readonly signal: AbortSignal
+  /** Whether every view was live once. */
+  readonly wasLive: boolean
+  onWait(reason: string): void
+}
+
+const LOCK_NOT_AVAILABLE = '55P03'
+
 /**
- * Checks server, role and tables and sees to the publication.
+ * Checks server, role and tables and sees to the publication; a lock that somebody holds on a table is waited for.
  *
  * With `wasLive` a table that only views read may be past following without the others being so: it is returned among the
  * broken ones. Before, whatever is wrong is for the caller of `start`.
  * Throws: the first finding, PUBLICATION.*, POSTGRES.*.
  */
-export function checkDatabase(
-  control: ControlSession,
-  options: CheckedOptions,
+export async function checkDatabase(
+  host: CheckDatabaseHost,
   needs: readonly TableNeed[],
-  wasLive: boolean,
+): Promise<CheckedDatabase> {
+  for (;;) {
+    try {
+      return await checkOnce(host, needs)
+    } catch (error) {
+      if (!isDbsyncError(error) || error.details['sqlState'] !== LOCK_NOT_AVAILABLE) throw error
+      const tables = needs.map(({ model }) => tableName(model))
+      const holders = await describeLockHolders(host.control, tables)
+      host.onWait(
+        `a lock that the publication needs on a table${holders === '' ? '' : `: held by ${holders}`}`,
+      )
+      host.signal.throwIfAborted()
+    }
+  }
+}
+
+function checkOnce(
+  { control, options, wasLive }: CheckDatabaseHost,
+  needs: readonly TableNeed[],
 ): Promise<CheckedDatabase> {
   return control.use('check its tables and the publication', async (client) => {
     const checked = await preflight(client, options.schema.contract, needs)

@@ -1,6 +1,12 @@
 import { maxLsn, parseLsn, ZERO_LSN, type Lsn } from '../core/lsn.ts'
 import type { ReplicationSession } from '../replication/replication-session.ts'
 
+/** Why a slot may have skipped changes. */
+export interface Doubt {
+  readonly code: 'PUBLICATION.MISSING' | 'POSTGRES.HISTORY'
+  readonly found: string
+}
+
 /**
  * What a sync remembers of the server's history from session to session, and whether the slot can still have every
  * change: not after the publication was made anew, nor on another server or timeline, nor where the WAL ends before
@@ -8,15 +14,24 @@ import type { ReplicationSession } from '../replication/replication-session.ts'
  */
 export class Continuity {
   #publicationOid: number | null = null
-  /** System identifier and timeline. */
-  #history: string | null = null
+  #system: string | null = null
+  #timeline = 0
   #confirmed: Lsn = ZERO_LSN
-  #isDoubtful = false
+  #doubt: Doubt | null = null
+  #isPromoted = false
   #hasStreamed = false
 
-  /** Whether the slot may have skipped changes; until another slot is made. */
-  get isDoubtful(): boolean {
-    return this.#isDoubtful
+  /** Why the slot may have skipped changes; until another slot is made. */
+  get doubt(): Doubt | null {
+    return this.#doubt
+  }
+
+  /**
+   * Whether a standby has taken over that has all we read: a slot that it kept in step goes on, any other was made by
+   * somebody else.
+   */
+  get isPromoted(): boolean {
+    return this.#isPromoted
   }
 
   /** Whether a stream was ever started, so that the slot must be there. */
@@ -29,9 +44,9 @@ export class Continuity {
     return this.#confirmed
   }
 
-  /** The stream has skipped changes, or may have. */
-  doubt(): void {
-    this.#isDoubtful = true
+  /** The stream has skipped changes, or may have, because the publication is not the one it was. */
+  doubtPublication(): void {
+    this.#doubt ??= { code: 'PUBLICATION.MISSING', found: 'The publication was changed or made anew.' }
   }
 
   noteStreaming(): void {
@@ -44,23 +59,63 @@ export class Continuity {
 
   /** A slot that is younger than all doubts. */
   noteNewSlot(): void {
-    this.#isDoubtful = false
+    this.#doubt = null
+    this.#isPromoted = false
     this.#confirmed = ZERO_LSN
   }
 
   /** Compares the publication with the one that was there before. */
   checkPublication(oid: number, isExtended: boolean): void {
     // Kept until a slot is made that is younger: the attempt may fail in between.
-    if (this.#publicationOid !== null && (this.#publicationOid !== oid || isExtended)) this.#isDoubtful = true
+    if (this.#publicationOid !== null && (this.#publicationOid !== oid || isExtended)) this.doubtPublication()
     this.#publicationOid = oid
   }
 
-  /** Another server, another timeline or a WAL that ends before where we were: what we know is not what the server knows. */
-  async checkHistory(session: ReplicationSession, lastEnd: Lsn): Promise<void> {
-    const [[system, timeline, end] = []] = await session.query('IDENTIFY_SYSTEM')
-    const history = `${system}:${timeline}`
-    const isBehind = parseLsn(end ?? '0/0') < lastEnd
-    if (this.#history !== null && (this.#history !== history || isBehind)) this.#isDoubtful = true
-    this.#history = history
+  /** The slot was found good; what came before it is settled. */
+  noteKeptSlot(): void {
+    this.#isPromoted = false
   }
+
+  /**
+   * Another server, another timeline or a WAL that ends before where we were: what we know is not what the server knows.
+   * A standby that took over after it had all we read is no reason for doubt; `true` then, since positions beyond
+   * `lastEnd` are those of another history.
+   */
+  async checkHistory(session: ReplicationSession, lastEnd: Lsn): Promise<boolean> {
+    const [[system = '', timelineText, end] = []] = await session.query('IDENTIFY_SYSTEM')
+    const timeline = Number(timelineText)
+    const [formerSystem, formerTimeline] = [this.#system, this.#timeline]
+    this.#system = system
+    this.#timeline = timeline
+    if (formerSystem === null) return false
+    if (formerSystem !== system) {
+      this.#doubtHistory('The server is not the one it was.')
+    } else if (parseLsn(end ?? '0/0') < lastEnd) {
+      this.#doubtHistory('The server has less WAL than was read before, as after a restore.')
+    } else if (formerTimeline !== timeline) {
+      const left = await leftAt(session, formerTimeline, timeline)
+      if (left === null || left < lastEnd) {
+        this.#doubtHistory('The server has another history than what was read, as after a failover.')
+      } else {
+        this.#isPromoted = true
+        return true
+      }
+    }
+    return false
+  }
+
+  #doubtHistory(found: string): void {
+    this.#doubt ??= { code: 'POSTGRES.HISTORY', found }
+  }
+}
+
+/** Where the history of timeline `to` left the timeline `from`; null if it never was on it. */
+async function leftAt(session: ReplicationSession, from: number, to: number): Promise<Lsn | null> {
+  if (to <= 1) return null
+  const [[, content] = []] = await session.query(`TIMELINE_HISTORY ${to}`)
+  for (const line of (content ?? '').split('\n')) {
+    const [timeline, position] = line.trim().split(/\s+/)
+    if (Number(timeline) === from && position !== undefined) return parseLsn(position)
+  }
+  return null
 }

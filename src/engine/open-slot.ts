@@ -1,13 +1,14 @@
 import { randomBytes } from 'node:crypto'
 import { sleep } from '../core/backoff.ts'
-import { DbsyncError } from '../core/errors.ts'
+import { DbsyncError, type ErrorCode } from '../core/errors.ts'
 import { parseLsn, ZERO_LSN, type Lsn } from '../core/lsn.ts'
 import type { ControlSession } from '../postgres/control-session.ts'
-import { describeBlockers, readSlot } from '../postgres/slot-status.ts'
+import { describeBlockers, readSlot, readSlotSettings } from '../postgres/slot-status.ts'
 import type { ReplicationSession } from '../replication/replication-session.ts'
 import { createSlot } from '../replication/slot.ts'
 import { readExportedSnapshot } from '../snapshot/read-snapshot.ts'
 import type { Snapshot } from '../snapshot/visibility.ts'
+import type { Doubt } from './continuity.ts'
 import type { CheckedOptions } from './options.ts'
 
 /** The slot that a session streams from. */
@@ -21,7 +22,7 @@ export interface OpenSlot {
 }
 
 /** Ways in which a slot can lose changes. */
-export type LossCode = 'SLOT.MISSING' | 'SLOT.INVALIDATED' | 'PUBLICATION.MISSING'
+export type LossCode = 'SLOT.MISSING' | 'SLOT.INVALIDATED' | Doubt['code']
 
 /** What opening a slot needs of the engine. */
 export interface SlotHost {
@@ -29,14 +30,17 @@ export interface SlotHost {
   readonly options: CheckedOptions
   /** Whether this sync has streamed before, so that the slot must be there. */
   readonly isExpected: boolean
-  /** Whether the publication was made anew since; a slot that is older may have skipped changes. */
-  readonly isPublicationNew: boolean
+  /** Why a slot that is older may have skipped changes. */
+  readonly doubt: Doubt | null
+  /** Whether a standby took over since, so that only a slot that it kept in step is ours. */
+  readonly isPromoted: boolean
   /** How far this sync has confirmed the slot. */
   readonly confirmed: Lsn
   readonly signal: AbortSignal
   /** A durable slot is about to be made. */
   onNewSlot(name: string): Promise<void>
   onWait(reason: string): void
+  onWarning(code: ErrorCode, message: string): void
   /** A temporary slot went with its session; what came since is in no stream. */
   onGap(): void
   /** Continuity is gone; throws unless everything can be read anew. */
@@ -45,23 +49,65 @@ export interface SlotHost {
 
 /** Finds the durable slot that the options name, or creates the slot. Throws: SLOT.*, POSTGRES.*. */
 export async function openSlot(host: SlotHost, session: ReplicationSession): Promise<OpenSlot> {
-  const { durable, name: wanted } = host.options.slot
+  const { durable, name: wanted, failover } = host.options.slot
+  if (durable && !host.isExpected) await warnOfSettings(host)
   const name = wanted ?? `dbsync_${randomBytes(8).toString('hex')}`
   if (durable && (await reuseSlot(host, name))) return { name, isNew: false, start: ZERO_LSN, anchor: null }
   if (!durable && host.isExpected) host.onGap()
   if (durable) await host.onNewSlot(name)
+  if (failover) await checkFailover(host.control)
   const prompting = setInterval(() => {
     promptCreation(host.control).catch(() => {})
   }, PROMPT_MS)
-  const created = await createSlot(session, name, !durable, async () => {
+  const telling = setTimeout(() => void tellBlockers(host).catch(() => {}), TELL_MS)
+  const onBlocked = async (): Promise<void> => {
     host.signal.throwIfAborted()
-    host.onWait(`transactions that were open when the slot was made: ${await describeBlockers(host.control)}`)
-  }).finally(() => clearInterval(prompting))
+    await tellBlockers(host)
+  }
+  const created = await createSlot(session, name, !durable, onBlocked, failover).finally(() => {
+    clearInterval(prompting)
+    clearTimeout(telling)
+  })
   const anchor = await readExportedSnapshot(host.control, created.snapshotName)
   return { name, isNew: true, start: created.consistentPoint, anchor }
 }
 
 const PROMPT_MS = 1_000
+const TELL_MS = 2_000
+
+async function tellBlockers(host: SlotHost): Promise<void> {
+  const blockers = await describeBlockers(host.control)
+  if (blockers !== '') host.onWait(`transactions that were open when the slot was made: ${blockers}`)
+}
+
+/** A durable slot keeps WAL while we are away; what the server does about that is its owner's decision, and worth knowing. */
+async function warnOfSettings(host: SlotHost): Promise<void> {
+  const { keepBytes, idleSeconds } = await readSlotSettings(host.control)
+  if (keepBytes === null) {
+    host.onWarning(
+      'SLOT.UNBOUNDED_WAL',
+      'max_slot_wal_keep_size is unlimited: while the sync is away, its durable slot keeps WAL until the disk is full, and ' +
+        'the server stops. Set a limit that your disk can bear, and drop the slot when it is no longer used.',
+    )
+  }
+  if (idleSeconds !== null) {
+    host.onWarning(
+      'SLOT.IDLE_TIMEOUT',
+      `idle_replication_slot_timeout is ${idleSeconds} s: a sync that is away for longer loses its slot and the changes since.`,
+    )
+  }
+}
+
+async function checkFailover(control: ControlSession): Promise<void> {
+  const [[version] = []] = await control.query("SELECT current_setting('server_version_num')")
+  if (Number(version) >= 170_000) return
+  throw new DbsyncError(
+    'POSTGRES.VERSION',
+    `The server is PostgreSQL ${Math.floor(Number(version) / 10_000)}; slot.failover needs 17 or newer. Leave the option out, ` +
+      'or upgrade the server.',
+    { details: { version: Number(version) } },
+  )
+}
 
 /**
  * Logs which transactions run. A slot becomes consistent when it reads such a record at the right moment, and an idle server
@@ -96,7 +142,9 @@ async function reuseSlot(host: SlotHost, name: string): Promise<boolean> {
     }
     // A slot made again under the name, or moved on by somebody else: what lies between is lost to us.
     const isMoved = host.isExpected && parseLsn(slot.confirmedFlush ?? '0/0') > host.confirmed
-    if (slot.isInvalid || host.isPublicationNew || isMoved) {
+    // A standby that took over brings the slots that it kept in step; another was made since, or copied from elsewhere.
+    const isForeign = host.isPromoted && !(slot.isFailover && slot.isSynced)
+    if (slot.isInvalid || host.doubt !== null || isForeign || isMoved) {
       if (slot.isInvalid)
         host.onLost(
           'SLOT.INVALIDATED',
@@ -107,10 +155,12 @@ async function reuseSlot(host: SlotHost, name: string): Promise<boolean> {
           'SLOT.MISSING',
           `Slot "${name}" stands past what this sync has confirmed: somebody moved it or made it again.`,
         )
+      else if (host.doubt !== null)
+        host.onLost(host.doubt.code, `${host.doubt.found} Slot "${name}" may have skipped changes.`)
       else
         host.onLost(
-          'PUBLICATION.MISSING',
-          `Publication "${host.options.publication}" was changed or made anew, or the server is not the one it was; slot "${name}" may have skipped changes.`,
+          'POSTGRES.HISTORY',
+          `Another server has taken over, and slot "${name}" there is not the one that the sync was using.`,
         )
       await host.control.query('SELECT pg_drop_replication_slot($1)::text', [name])
       return false

@@ -1,4 +1,4 @@
-import type { DbsyncError } from '../core/errors.ts'
+import type { DbsyncError, ErrorCode } from '../core/errors.ts'
 import { modelOf } from '../contract/lookup.ts'
 import type { ModelContract } from '../contract/schema-contract.ts'
 import type { ControlSession } from '../postgres/control-session.ts'
@@ -26,6 +26,9 @@ export interface OpenStreamHost {
   /** A durable slot is about to be made. */
   onNewSlot(name: string): Promise<void>
   onWait(reason: string): void
+  onWarning(code: ErrorCode, message: string): void
+  /** Another server has taken over, with all that was delivered; positions beyond that are not its own. */
+  onPromoted(): void
   /** A temporary slot went with its session; what came since is in no stream. */
   onGap(): void
   /** Continuity is gone; throws unless everything can be read anew. */
@@ -50,7 +53,7 @@ export interface OpenedStream {
 export async function openStream(host: OpenStreamHost, compiled: CompiledViews): Promise<OpenedStream> {
   const { control, options, continuity, signal } = host
   const needs = tableNeeds(options, compiled)
-  const { checked, oid, isExtended, broken } = await checkDatabase(control, options, needs, host.wasLive)
+  const { checked, oid, isExtended, broken } = await checkDatabase(host, needs)
   continuity.checkPublication(oid, isExtended)
   const consumed = new Map<number, ModelContract>()
   for (const model of options.consumers.models) {
@@ -60,24 +63,28 @@ export async function openStream(host: OpenStreamHost, compiled: CompiledViews):
   const session = await ReplicationSession.connect(options.connection)
   host.onSession(session)
   signal.throwIfAborted()
-  await continuity.checkHistory(session, host.lastEnd)
+  const isPromoted = await continuity.checkHistory(session, host.lastEnd)
+  if (isPromoted) host.onPromoted()
   const slot = await openSlot(
     {
       control,
       options,
       // A slot that this sync has streamed from must not vanish unnoticed.
       isExpected: continuity.hasStreamed,
-      isPublicationNew: continuity.isDoubtful,
+      doubt: continuity.doubt,
+      isPromoted: continuity.isPromoted,
       confirmed: continuity.confirmed,
       signal,
       onNewSlot: (name) => host.onNewSlot(name),
       onWait: (reason) => host.onWait(reason),
+      onWarning: (code, message) => host.onWarning(code, message),
       onLost: (code, found) => host.onLost(code, found),
       onGap: () => host.onGap(),
     },
     session,
   )
   if (slot.isNew) continuity.noteNewSlot()
+  else continuity.noteKeptSlot()
   const estimates = await readEstimates(control, checked)
   return { session, slot, checked, estimates, consumed, needs, broken }
 }

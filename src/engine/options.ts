@@ -32,6 +32,11 @@ export interface SlotOptions {
   readonly durable?: boolean
   /** How long `start` waits for a slot that another session uses, in milliseconds. Default: 10 000. */
   readonly waitMs?: number
+  /**
+   * Whether standbys keep the slot in step (their setting `sync_replication_slots`), so that the sync goes on after a failover
+   * without a gap. Needs PostgreSQL 17 and a durable slot. Default: false.
+   */
+  readonly failover?: boolean
 }
 
 /** What `createSync` takes. */
@@ -72,7 +77,12 @@ export interface CheckedOptions {
   readonly connection: ConnectionTarget
   readonly views: ViewSet
   readonly consumers: CheckedConsumers
-  readonly slot: { readonly name: string | null; readonly durable: boolean; readonly waitMs: number }
+  readonly slot: {
+    readonly name: string | null
+    readonly durable: boolean
+    readonly waitMs: number
+    readonly failover: boolean
+  }
   readonly publication: string
   readonly watchMs: number
   readonly onEvent: (event: SyncEvent) => void
@@ -102,6 +112,7 @@ const optionsSchema = z.strictObject({
       name: z.string().optional(),
       durable: z.boolean().optional(),
       waitMs: z.number().int().min(0).optional(),
+      failover: z.boolean().optional(),
     })
     .optional(),
   publication: z.string().optional(),
@@ -144,12 +155,19 @@ export function checkOptions(options: SyncOptions): CheckedOptions {
   if (name !== null) assertSlotName(name)
   const publication = options.publication ?? 'dbsync'
   assertPublicationName(publication)
+  const failover = options.slot?.failover ?? false
+  if (failover && !durable) {
+    throw new DbsyncError(
+      'CONFIG.INVALID_OPTIONS',
+      'slot.failover needs a slot that outlives its session: set slot.durable too, or leave slot.failover out.',
+    )
+  }
   return {
     schema,
     connection,
     views,
     consumers,
-    slot: { name, durable, waitMs: options.slot?.waitMs ?? 10_000 },
+    slot: { name, durable, waitMs: options.slot?.waitMs ?? 10_000, failover },
     publication,
     watchMs: options.watchMs ?? 10_000,
     onEvent: quiet(options.onEvent),

@@ -142,6 +142,11 @@ export class Pipeline implements StreamReceiver, TransactionReceiver {
     this.#spill = null
   }
 
+  /** Another server has taken over with everything up to the last end; what it was heard to have beyond that, it has not. */
+  leaveHistory(): void {
+    this.#position = this.#lastEnd
+  }
+
   /** A new slot, whose stream begins at `start`: nothing of the former one is left to be expected. */
   beginStream(start: Lsn): void {
     this.beginSession()

@@ -1,7 +1,12 @@
 import type { DbsyncError } from '../core/errors.ts'
 
 /** Errors after which consumers have missed changes. */
-const LOSSES: ReadonlySet<string> = new Set(['SLOT.MISSING', 'SLOT.INVALIDATED', 'PUBLICATION.MISSING'])
+const LOSSES: ReadonlySet<string> = new Set([
+  'SLOT.MISSING',
+  'SLOT.INVALIDATED',
+  'PUBLICATION.MISSING',
+  'POSTGRES.HISTORY',
+])
 
 /** How a sync stands when a session ends. */
 export interface SessionEnd {

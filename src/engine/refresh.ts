@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
-import { DbsyncError, toDbsyncError } from '../core/errors.ts'
+import { DbsyncError, invariant, toDbsyncError } from '../core/errors.ts'
 import type { Lsn } from '../core/lsn.ts'
 import { modelOf } from '../contract/lookup.ts'
 import type { ModelContract, Schema, Table } from '../contract/schema-contract.ts'
@@ -89,9 +89,8 @@ export interface RefreshHost {
   readonly schema: Schema
   /** Resolves when the views are live. Throws: what stopped the sync. */
   ready(): Promise<void>
-  reader(): TableReader
-  /** Whether it is still what reads the tables of the views that readers see. */
-  isCurrent(reader: TableReader): boolean
+  /** What reads the tables of the views that readers see; there is one when these are live. */
+  reader(): TableReader | null
   /** What the rows of a model go to. */
   targets(model: string): readonly ReadTarget[]
   /** Keys of rows of a target that a reading within the bounds has not confirmed and that the database seems not to have. */
@@ -208,12 +207,13 @@ export class RefreshRun implements Refresh {
   /** Reads and returns what is left to be read. */
   async #readAll(work: readonly Work[]): Promise<readonly Work[]> {
     const reader = this.#host.reader()
+    invariant(reader !== null, 'a live sync reads no tables')
     this.#wake = () => reader.wake()
     try {
       await Promise.all(work.map(({ target, selection }) => this.#read(reader, target, selection)))
       return []
     } catch (error) {
-      if (this.#control.signal.aborted || this.#host.isCurrent(reader)) throw error
+      if (this.#control.signal.aborted || reader === this.#host.reader()) throw error
       await this.#untilCancelled(this.#host.ready())
       // The tables of views were read anew meanwhile, from another slot: that is a refresh too.
       return work.filter(({ target }) => !target.isReadAnew)

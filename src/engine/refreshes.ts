@@ -31,8 +31,8 @@ export interface RefreshesHost {
   readonly consumed: ConsumerSet | null
   /** Resolves when the views are live. Throws: what stopped the sync. */
   ready(): Promise<void>
-  reader(): TableReader
-  isCurrent(reader: TableReader): boolean
+  /** What reads the tables of the views that readers see; there is one when these are live. */
+  reader(): TableReader | null
   replica(): Replica | null
   /** The rows that consumers were promised cannot be read. */
   onFailed(error: DbsyncError): void
@@ -159,7 +159,6 @@ export class Refreshes {
       schema: options.schema,
       ready: () => this.#host.ready(),
       reader: () => this.#host.reader(),
-      isCurrent: (reader) => this.#host.isCurrent(reader),
       targets: (model) => this.#targets(modelOf(options.schema, model)),
       ghosts: (target, scan, bounds) => suspects(control, target, scan, bounds),
       position: () => pipeline.position,

@@ -1,5 +1,5 @@
 import { Backoff, sleep } from '../core/backoff.ts'
-import { DbsyncError, toDbsyncError } from '../core/errors.ts'
+import { DbsyncError, toDbsyncError, type ErrorCode } from '../core/errors.ts'
 import type { Lsn } from '../core/lsn.ts'
 import { xid8, type Xid8 } from '../core/xid.ts'
 import type { Table } from '../contract/schema-contract.ts'
@@ -7,7 +7,6 @@ import { ControlSession } from '../postgres/control-session.ts'
 import { awaitWriters } from '../postgres/lock-barrier.ts'
 import type { ReplicationSession } from '../replication/replication-session.ts'
 import { readSnapshot } from '../snapshot/read-snapshot.ts'
-import type { Snapshot } from '../snapshot/visibility.ts'
 import type { ViewCell } from '../stores/memory-view.ts'
 import { compileViews } from '../views/compile.ts'
 import { reachCurrentEnd } from './catch-up.ts'
@@ -17,12 +16,14 @@ import type { DriftWatch } from './drift-watch.ts'
 import { hydrate } from './hydrate.ts'
 import { offeredModels, type ModelRef } from './consumer-options.ts'
 import { ConsumerSet } from './consumer-set.ts'
-import { Losses } from './losses.ts'
 import { openStream, type OpenedStream } from './open-stream.ts'
 import type { CheckedOptions } from './options.ts'
 import { Pipeline } from './pipeline.ts'
 import { progressOf } from './progress.ts'
 import { Prober } from './prober.ts'
+import { SlotWatch } from './slot-watch.ts'
+import { tellGap, tellLoss } from './tell-loss.ts'
+import { readerHost } from './reader-host.ts'
 import { mayRetry } from './recovery.ts'
 import { Replica } from './replica.ts'
 import { Rereads } from './rereads.ts'
@@ -50,6 +51,9 @@ export class SyncEngine implements Omit<Sync, 'changes'> {
   readonly #cells: ViewCells
   readonly #continuity = new Continuity()
   readonly #prober: Prober
+  readonly #slotWatch: SlotWatch
+  readonly #warn = (code: ErrorCode, message: string): void =>
+    this.#options.onEvent({ kind: 'warning', code, message })
   readonly #stop = new AbortController()
   #state: SyncState = 'created'
   #live = new Deferred()
@@ -68,7 +72,6 @@ export class SyncEngine implements Omit<Sync, 'changes'> {
   #xidReference: Xid8 = xid8(0n)
   #reconnects = 0
   readonly #refreshes: Refreshes
-  readonly #losses: Losses
   readonly #rereads = new Rereads(
     () => {
       if (this.#state === 'hydrating' && this.#building === null && this.#replica !== null)
@@ -81,7 +84,6 @@ export class SyncEngine implements Omit<Sync, 'changes'> {
 
   constructor(options: CheckedOptions) {
     this.#options = options
-    this.#losses = new Losses(options)
     this.#control = new ControlSession(options.connection)
     this.#consumed = options.consumers.isNeeded ? this.#makeConsumers(options) : null
     this.#pipeline = new Pipeline(
@@ -89,8 +91,8 @@ export class SyncEngine implements Omit<Sync, 'changes'> {
         onStep: (replica) => this.#onStep(replica),
         onConfirm: (position) => {
           if (this.#session === null) return
-          this.#continuity.noteConfirmed(position)
           this.#session.confirm(position)
+          this.#continuity.noteConfirmed(this.#session.confirmed)
         },
         onProbeWanted: () => void this.#prober.probe(),
         onPause: () => this.#pause(),
@@ -106,8 +108,15 @@ export class SyncEngine implements Omit<Sync, 'changes'> {
     this.#refreshes = this.#makeRefreshes(options)
     this.#prober = new Prober({
       isNeeded: () => this.#pipeline.unsettled.size > 0 && this.#reader?.isActive !== true,
-      readSnapshot: () => this.#snapshot(),
+      readSnapshot: () => readSnapshot(this.#control),
       settle: (snapshot) => this.#pipeline.settle(snapshot),
+    })
+    this.#slotWatch = new SlotWatch({
+      control: this.#control,
+      slot: () => (this.#session === null ? null : this.#slotName),
+      received: () => (this.#session?.isPaused === false ? this.#session.received : null),
+      onHealth: options.onEvent,
+      onWarning: this.#warn,
     })
     this.#pipeline.onPartialEnd(() => {
       // Where nobody listens the rows before it are simply forgotten.
@@ -210,6 +219,7 @@ export class SyncEngine implements Omit<Sync, 'changes'> {
     this.#stop.abort(reason)
     this.#prober.stop()
     this.#drift?.stop()
+    this.#slotWatch.stop()
     await this.#consumed?.close(reason, CLOSE_GRACE_MS)
     // Before the loop: it may be waiting for an answer that does not come.
     await this.#control.close()
@@ -242,7 +252,7 @@ export class SyncEngine implements Omit<Sync, 'changes'> {
       } catch (thrown) {
         error = toDbsyncError(thrown)
       }
-      if (error.code === 'PUBLICATION.MISSING') this.#continuity.doubt()
+      if (error.code === 'PUBLICATION.MISSING') this.#continuity.doubtPublication()
       await this.#leaveSession()
       // It may be as dead as the stream, and not know it yet.
       this.#control.drop()
@@ -270,6 +280,7 @@ export class SyncEngine implements Omit<Sync, 'changes'> {
       schema,
       Object.values(views).map((view) => view.ir),
     )
+    const loss = { hasConsumers: this.#consumed !== null, slot: this.#slotName, onWarning: this.#warn }
     const opened = await openStream(
       {
         control: this.#control,
@@ -283,8 +294,10 @@ export class SyncEngine implements Omit<Sync, 'changes'> {
         },
         onNewSlot: (name) => this.#refreshes.forget(name),
         onWait: (reason) => this.#waiting(reason),
-        onGap: () => this.#losses.onGap(),
-        onLost: (code, found) => this.#losses.onLost(code, found, this.#slotName),
+        onWarning: this.#warn,
+        onPromoted: () => this.#pipeline.leaveHistory(),
+        onGap: () => tellGap(loss),
+        onLost: (code, found) => tellLoss(loss, code, found),
       },
       compiled,
     )
@@ -292,7 +305,7 @@ export class SyncEngine implements Omit<Sync, 'changes'> {
     this.#consumed?.noteModels(opened.consumed)
     this.#slotName = slot.name
     await this.#refreshes.begin(slot.name)
-    this.#xidReference = (await this.#snapshot()).xmax
+    this.#xidReference = (await readSnapshot(this.#control)).xmax
     // First, since it is what notices that a transaction was torn.
     if (slot.isNew) this.#pipeline.beginStream(slot.start)
     else this.#pipeline.beginSession()
@@ -314,6 +327,7 @@ export class SyncEngine implements Omit<Sync, 'changes'> {
     await session.start(slot.name, publication, this.#pipeline)
     this.#continuity.noteStreaming()
     this.#prober.start()
+    this.#slotWatch.start()
     this.#drift?.start()
     const live = isContinued ? this.#rereads.settled() : this.#hydrate(replica, opened)
     live.then(
@@ -379,15 +393,13 @@ export class SyncEngine implements Omit<Sync, 'changes'> {
       connection: this.#options.connection,
       anchor: slot.anchor,
       signal,
-      host: {
-        expectWatermark: (watermark, seen) => this.#pipeline.expectWatermark(watermark, seen),
-        forgetWatermark: (watermark) => this.#pipeline.forgetWatermark(watermark),
-        readSnapshot: () => this.#snapshot(),
-        isMidTransaction: () => this.#pipeline.isMidTransaction,
-        noteMerged: () => this.#pipeline.noteMerged(),
-        onFailure: (error) => this.#session?.destroy(toDbsyncError(error)),
+      host: readerHost({
+        options: this.#options,
+        control: this.#control,
+        pipeline: this.#pipeline,
+        endSession: (error) => this.#session?.destroy(error),
         recheck: async () => this.#drift?.look(),
-      },
+      }),
     })
     this.#reader = reader
     if (!slot.isNew && (replica.tables.length > 0 || this.#options.consumers.mayRead)) {
@@ -399,11 +411,6 @@ export class SyncEngine implements Omit<Sync, 'changes'> {
     await hydrate(replica, reader, () => this.#reportProgress(replica))
   }
 
-  #currentReader(): TableReader {
-    if (this.#reader === null) throw new DbsyncError('INTERNAL.INVARIANT', 'a live sync reads no tables')
-    return this.#reader
-  }
-
   #makeRefreshes(options: CheckedOptions): Refreshes {
     return new Refreshes({
       options,
@@ -411,8 +418,7 @@ export class SyncEngine implements Omit<Sync, 'changes'> {
       pipeline: this.#pipeline,
       consumed: this.#consumed,
       ready: () => this.ready(),
-      reader: () => this.#currentReader(),
-      isCurrent: (reader) => reader === this.#reader,
+      reader: () => this.#reader,
       replica: () => this.#replica,
       onFailed: (error) => {
         if (!this.#stop.signal.aborted) void this.#fail(error)
@@ -444,10 +450,6 @@ export class SyncEngine implements Omit<Sync, 'changes'> {
     }
     this.#session = null
     await session?.close()
-  }
-
-  #snapshot(): Promise<Snapshot> {
-    return readSnapshot(this.#control)
   }
 
   #onStep(replica: Replica): void {

@@ -17,6 +17,9 @@ export type SyncState =
   | 'closed'
   | 'failed'
 
+/** How near the slot's WAL is to the limit at which the server gives up the slot. */
+export type SlotHealth = 'ok' | 'warning' | 'critical'
+
 /**
  * What a running sync tells `onEvent`. Never holds row values, passwords or connection strings, but for the `error` of `handler-retry`
  * and `listener-error`, which is what the application's own code threw.
@@ -37,6 +40,27 @@ export type SyncEvent =
     }
   | { readonly kind: 'refresh'; readonly progress: RefreshProgress }
   | { readonly kind: 'waiting'; readonly reason: string }
+  | {
+      /** A chunk of a table could not be read and is tried again. */
+      readonly kind: 'chunk-retry'
+      readonly model: string
+      readonly attempt: number
+      readonly waitMs: number
+      readonly error: DbsyncError
+    }
+  | {
+      /**
+       * What the server keeps for the slot has come near the limit of `max_slot_wal_keep_size`, or is far from it again:
+       * `warning` under a half of the limit left, `critical` under a fifth.
+       */
+      readonly kind: 'slot-health'
+      readonly status: SlotHealth
+      readonly retainedBytes: number
+      /** What may be written before the server gives up the slot; null where it has no limit. */
+      readonly safeBytes: number | null
+      /** Open transactions, which hold WAL back however fast the stream is read; pids and ages, or empty. */
+      readonly openTransactions: string
+    }
   | { readonly kind: 'warning'; readonly code: string; readonly message: string }
   | { readonly kind: 'view-failed'; readonly view: string; readonly error: DbsyncError }
   | {

@@ -1,6 +1,7 @@
 import { Bell } from './bell.ts'
-import { sleep } from '../core/backoff.ts'
+import { Backoff, sleep } from '../core/backoff.ts'
 import { DbsyncError, isDbsyncError } from '../core/errors.ts'
+import type { ModelContract } from '../contract/schema-contract.ts'
 import type { ConnectionTarget } from '../postgres/resolve-connection.ts'
 import { RawSession } from '../postgres/raw-session.ts'
 import type { ChunkRange } from '../snapshot/chunk-query.ts'
@@ -19,10 +20,20 @@ export interface TableReaderHost {
   isMidTransaction(): boolean
   /** A chunk was merged: the views have changed. */
   noteMerged(): void
+  /** A chunk could not be read and is tried again. */
+  onChunkRetry?: (retry: ChunkRetry) => void
   /** A chunk could not be merged, or rows that the stream changed in part could not be read: the tables are worthless. */
   onFailure(error: unknown): void
   /** A table or a column that a chunk reads is not there: looks what became of it, and breaks the table or begins anew. */
   recheck?(): Promise<void>
+}
+
+/** A chunk that is to be read again. */
+export interface ChunkRetry {
+  readonly model: ModelContract
+  readonly attempt: number
+  readonly waitMs: number
+  readonly error: DbsyncError
 }
 
 /** Where a chunk's watermark is: the stream may deliver it before the chunk has come over its own session. */
@@ -41,6 +52,7 @@ const MAX_QUEUED = 4
 const MAX_QUEUED_BYTES = 32 * 1024 * 1024
 const RETRY_MS = 20
 const MAX_RETRY_MS = 1_000
+const MAX_CHUNK_RETRY_MS = 2_000
 const CLOSE_GRACE_MS = 5_000
 
 /**
@@ -282,6 +294,7 @@ export class TableReader {
     job: ReadJob,
     range: ChunkRange,
   ): Promise<{ readonly chunk: Chunk; readonly delivery: Delivery }> {
+    const backoff = new Backoff(RETRY_MS * 5, MAX_CHUNK_RETRY_MS)
     for (;;) {
       this.#signal.throwIfAborted()
       const delivery: Delivery = { isDelivered: false }
@@ -296,13 +309,13 @@ export class TableReader {
         return { chunk: await reader.read(job.target.chunkTable, range, watermark), delivery }
       } catch (error) {
         if (watermark !== null) this.#host.forgetWatermark(watermark)
-        await this.#afterFailure(job, error)
+        await this.#afterFailure(job, error, backoff)
         if (isBroken(job)) throw error
       }
     }
   }
 
-  async #afterFailure(job: ReadJob, error: unknown): Promise<void> {
+  async #afterFailure(job: ReadJob, error: unknown, backoff: Backoff): Promise<void> {
     if (this.#signal.aborted || !isDbsyncError(error)) throw error
     const sqlState = error.details['sqlState']
     // A lock that somebody holds, a statement that took too long, a session that is gone: again, a little later.
@@ -318,7 +331,14 @@ export class TableReader {
       error.code === 'POSTGRES.CONNECTION_LOST' || sqlState === '55P03' || sqlState === '57014'
     if (!isPassing) throw error
     if (error.code === 'POSTGRES.CONNECTION_LOST') this.#reader = null
-    await sleep(RETRY_MS * 5, this.#signal)
+    const waitMs = backoff.nextMs()
+    this.#host.onChunkRetry?.({
+      model: job.target.chunkTable.model,
+      attempt: backoff.attempts,
+      waitMs,
+      error,
+    })
+    await sleep(waitMs, this.#signal)
   }
 
   async #openReader(): Promise<ChunkReader> {

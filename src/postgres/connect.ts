@@ -37,6 +37,8 @@ export function clientConfig(target: ConnectionTarget, role: string): pg.ClientC
   return {
     application_name: `dbsync ${role}`,
     keepAlive: true,
+    // The system's own is two hours; a peer that is gone is noticed within half a minute.
+    keepAliveInitialDelayMillis: 10_000,
     connectionTimeoutMillis: 15_000,
     ...resolveConnection(target),
   }
@@ -90,6 +92,14 @@ function connectError(error: unknown, client: pg.Client): DbsyncError {
           ? `database "${client.database}" does not exist. Create it or correct the connection.`
           : `role "${client.user}" could not log in. Check user, password and pg_hba.conf.`),
       { details: { sqlState: code, user: client.user, database: client.database } },
+    )
+  }
+  if (code === '08P01' && Reflect.get(client, 'replication') !== undefined) {
+    return new DbsyncError(
+      'POSTGRES.POOLER',
+      `What answers at ${where} does not take replication connections (SQLSTATE ${code}); it is probably a pooler. Give ` +
+        'DBSync a connection string that leads to the server itself.',
+      { details: { sqlState: code, host: client.host, port: client.port } },
     )
   }
   if (code !== undefined && isSqlState(code)) return serverError(error, 'connect')

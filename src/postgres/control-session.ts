@@ -1,6 +1,7 @@
 import pg from 'pg'
 import { DbsyncError, isDbsyncError } from '../core/errors.ts'
 import { connectSql, socketOf } from './connect.ts'
+import { assertOwnBackend } from './pooler.ts'
 import type { ConnectionTarget } from './resolve-connection.ts'
 import { serverError } from './server-error.ts'
 
@@ -80,6 +81,14 @@ export class ControlSession {
   async #connect(): Promise<pg.Client> {
     try {
       const client = await connectSql(this.#options, 'control', QUERY_TIMEOUT_MS)
+      try {
+        await assertOwnBackend(client, () => connectSql(this.#options, 'control', QUERY_TIMEOUT_MS))
+        // A lock that somebody holds is to be told of before the answer counts as lost.
+        await client.query("SET lock_timeout = '3s'")
+      } catch (error) {
+        await client.end().catch(() => {})
+        throw serverError(error, 'look at a new session')
+      }
       client.once('end', () => {
         if (this.#client === client) this.#client = null
       })

@@ -86,6 +86,8 @@ export function fingerprintSql(
       `(${[model, schema, table].map(quoteLiteral).join(', ')}, ARRAY[${columns.map(quoteLiteral).join(', ')}]::text[], ` +
       `${oid === null ? 'NULL' : String(oid)}::oid)`,
   )
+  // A sync of messages alone has no tables, and a publication all the same.
+  if (rows.length === 0) rows.push('(NULL, NULL, NULL, NULL::text[], NULL::oid)')
   // Row filters, column lists and whole schemas came with 15.
   const since15 = serverVersion >= 150_000
   const ofSchema = since15
@@ -149,7 +151,7 @@ export function readFingerprints(rows: readonly (readonly (string | null)[])[]):
     const read = JSON.parse(json ?? '') as TableFingerprint & { publication: PublicationFingerprint | null }
     const { publication: of, ...table } = read
     publication = of
-    tables.set(model ?? '', table)
+    if (model != null) tables.set(model, table)
   }
   return { publication, tables }
 }

@@ -39,3 +39,19 @@ export async function awaitWriters(
     waiting = new Set([...waiting].filter((holder) => now.has(holder)))
   }
 }
+
+/** Pids and ages of the sessions that hold a strong lock on one of the tables (qualified, quoted names), for a message. */
+export async function describeLockHolders(
+  control: ControlSession,
+  tables: readonly string[],
+): Promise<string> {
+  const rows = await control.query(
+    `SELECT DISTINCT l.pid::text, extract(epoch FROM now() - a.xact_start)::int::text
+     FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
+     WHERE l.relation IN (SELECT to_regclass(name) FROM unnest($1::text[]) name) AND l.granted
+       AND l.mode IN ('ShareUpdateExclusiveLock', 'ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
+     LIMIT 5`,
+    [tables],
+  )
+  return rows.map(([pid, seconds]) => `pid ${pid}${seconds == null ? '' : ` (${seconds} s)`}`).join(', ')
+}

@@ -103,7 +103,7 @@ async function checkServer(
   }
   if (server.encoding === 'SQL_ASCII') {
     add(
-      'POSTGRES.QUERY_FAILED',
+      'POSTGRES.ENCODING',
       'The database has encoding SQL_ASCII, so its text may be no valid UTF-8. Use a database with encoding UTF8.',
     )
   }

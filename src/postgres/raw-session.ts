@@ -41,6 +41,8 @@ const MAX_SHORT_BYTES = 30_000
 /** After a chunk of this size more is waiting already. */
 const FULL_CHUNK_BYTES = 32 * 1024
 const GATHER_MS = 1
+/** Longer than any timeout that our statements run under: a server that is still there has said something by then. */
+const SILENCE_MS = 70_000
 
 interface PendingQuery {
   readonly sql: string
@@ -160,11 +162,32 @@ export class RawSession {
   }
 
   /**
-   * Runs one or several statements. A `COPY … TO STDOUT` among them feeds `onCopyData`.
+   * Runs one or several statements. A `COPY … TO STDOUT` among them feeds `onCopyData`. A link can die without a word, and
+   * the server's own timeouts do not reach us then: after `silenceMs` without a byte the session is given up.
    *
    * Throws: what {@link serverError} makes of the server's error; POSTGRES.CONNECTION_LOST.
    */
-  query(sql: string): Promise<readonly RawResult[]> {
+  query(sql: string, silenceMs = SILENCE_MS): Promise<readonly RawResult[]> {
+    const answer = this.#send(sql)
+    const timer = this.#watchSilence(silenceMs)
+    return answer.finally(() => clearInterval(timer))
+  }
+
+  #watchSilence(silenceMs: number): NodeJS.Timeout {
+    const stepMs = silenceMs / 4
+    this.#lastInboundMs = performance.now()
+    let lastMs = this.#lastInboundMs
+    return setInterval(() => {
+      const nowMs = performance.now()
+      // After a long turn of the event loop timers come before the socket, whatever waits there.
+      const wasBlocked = nowMs - lastMs > stepMs * 2
+      lastMs = nowMs
+      if (wasBlocked || this.#isPaused || nowMs - this.#lastInboundMs < silenceMs) return
+      this.destroy(lost(this.#role, `no answer came for ${Math.round(silenceMs / 1000)} s`))
+    }, stepMs)
+  }
+
+  #send(sql: string): Promise<readonly RawResult[]> {
     if (this.#pending !== null) {
       return Promise.reject(
         new DbsyncError('INTERNAL.INVARIANT', 'two statements at once on one raw session'),
@@ -188,7 +211,8 @@ export class RawSession {
         hasBegun = true
         resolve()
       }
-      this.query(sql).then(
+      // Whoever reads the stream watches over its silence.
+      this.#send(sql).then(
         () => {
           this.#copyStarted = null
           this.destroy(lost(this.#role, 'the server ended the stream'))

@@ -1,5 +1,5 @@
 import { DbsyncError } from '../core/errors.ts'
-import { lsn, maxLsn, ZERO_LSN, type Lsn } from '../core/lsn.ts'
+import { lsn, maxLsn, minLsn, ZERO_LSN, type Lsn } from '../core/lsn.ts'
 import { quoteIdentifier, quoteProtocolLiteral } from '../core/quote.ts'
 import { POSTGRES_EPOCH_MS } from '../core/postgres-time.ts'
 import type { ConnectionTarget } from '../postgres/resolve-connection.ts'
@@ -19,6 +19,13 @@ export interface StreamReceiver {
   readonly streamedTimeUs: bigint | null
 }
 
+/** A WAL frame: its tag, where it starts, where it ends, the server's clock, the message. */
+const WAL_END = 9
+const WAL_HEADER = 25
+const COMMIT = 0x43
+/** What tells, with the same SQLSTATE, that the stream waits for a standby. Names of routines are never translated. */
+const STANDBY_WAIT = 'StandbySlotsHaveCaughtup'
+
 /** A stream that is so late is read in larger pieces: a millisecond more is nothing to it. */
 const LATE_US = 1_000_000n
 const MAX_REPLIES_PER_SECOND = 10
@@ -27,6 +34,9 @@ const UNDEFINED_OBJECT = '42704'
 const MAX_STATUS_MS = 1_000
 /** After so much silence the server is asked to say something. */
 const ASK_AFTER_MS = 5_000
+/** A server that is there answers within this time, however short its own patience is; and where it has no limit at all. */
+const MIN_SILENCE_MS = 10_000
+const UNLIMITED_SILENCE_MS = 30_000
 
 /**
  * The walsender's other side: starts the stream, keeps it alive, confirms.
@@ -43,6 +53,9 @@ export class ReplicationSession {
   readonly #raw: RawSession
   #confirmed: Lsn = ZERO_LSN
   #received: Lsn = ZERO_LSN
+  /** The last commit's frame, whose position is read when somebody asks for it; the frames of changes lie before it. */
+  #lastCommit: Buffer | null = null
+  #lastCommitStart = 0
   #timer: NodeJS.Timeout | null = null
   #replyCount = 0
   #replySecond = 0
@@ -67,8 +80,13 @@ export class ReplicationSession {
     return this.#raw.backendPid
   }
 
-  /** The end of the last WAL data received. */
+  /** The largest position that the server has told of in this session: it has written the WAL before it. */
   get received(): Lsn {
+    const commit = this.#lastCommit
+    if (commit !== null) {
+      this.#received = maxLsn(this.#received, lsn(commit.readBigUInt64BE(this.#lastCommitStart + WAL_END)))
+      this.#lastCommit = null
+    }
     return this.#received
   }
 
@@ -96,7 +114,7 @@ export class ReplicationSession {
     )
     const timeoutMs = Number(timeout[0]?.[0] ?? 60_000)
     const statusMs = timeoutMs === 0 ? MAX_STATUS_MS : Math.min(MAX_STATUS_MS, Math.max(250, timeoutMs / 3))
-    this.#silenceLimitMs = Math.max(timeoutMs * 2, 30_000)
+    this.#silenceLimitMs = timeoutMs === 0 ? UNLIMITED_SILENCE_MS : Math.max(timeoutMs * 2, MIN_SILENCE_MS)
     raw.onCopyData = (buffer, frame, start, end) => this.#read(receiver, buffer, frame, start, end)
     raw.onChunkEnd = () => {
       receiver.onChunkEnd()
@@ -120,16 +138,20 @@ export class ReplicationSession {
     this.#timer = setInterval(() => this.#tick(), statusMs)
   }
 
-  /** Allows the server to discard WAL before `position`. Never moves back; sent with the next status update. */
+  /**
+   * Allows the server to discard WAL before `position`. Never moves back; sent with the next status update. Never goes past
+   * what this session has heard of: a server that did not get so far, after a failover or a restore, would believe it and
+   * skip every change up to there for good.
+   */
   confirm(position: Lsn): void {
-    this.#confirmed = maxLsn(this.#confirmed, position)
+    this.#confirmed = maxLsn(this.#confirmed, minLsn(position, this.received))
   }
 
   /** Sends a status update now; with `wantReply` the server answers with a keepalive. */
   sendStatus(wantReply = false): void {
     const status = Buffer.alloc(34)
     status[0] = 0x72
-    status.writeBigUInt64BE(maxLsn(this.#received, this.#confirmed), 1)
+    status.writeBigUInt64BE(maxLsn(this.received, this.#confirmed), 1)
     status.writeBigUInt64BE(this.#confirmed, 9)
     status.writeBigUInt64BE(this.#confirmed, 17)
     status.writeBigInt64BE(nowUs(), 25)
@@ -162,6 +184,10 @@ export class ReplicationSession {
   #read(receiver: StreamReceiver, buffer: Buffer, frame: number, start: number, end: number): void {
     const tag = buffer[start]
     if (tag === 0x77) {
+      if (buffer[start + WAL_HEADER] === COMMIT) {
+        this.#lastCommit = buffer
+        this.#lastCommitStart = start
+      }
       receiver.onFrame(buffer, frame, end)
     } else if (tag === 0x6b) {
       const walEnd = lsn(buffer.readBigUInt64BE(start + 1))
@@ -203,7 +229,8 @@ export class ReplicationSession {
 
   #readNotice(notice: ServerErrorFields): void {
     // From version 18 on a publication that is gone is a warning, and its changes are skipped.
-    if (notice.sqlState === '55000') this.#raw.destroy(publicationMissing(notice.sqlState))
+    if (notice.sqlState !== '55000' || notice.routine === STANDBY_WAIT) return
+    this.#raw.destroy(publicationMissing(notice.sqlState))
   }
 }
 

@@ -30,7 +30,7 @@ export function assertSlotName(name: string): void {
  * Creates a slot on the walsender session and keeps its snapshot exported.
  *
  * The server waits for every transaction that runs at this moment; `onBlocked` is told each time ten seconds
- * have gone by, and decides by throwing whether to give up.
+ * have gone by, and decides by throwing whether to give up. `failover` asks for a slot that standbys keep too (17).
  * Throws: POSTGRES.LIMIT, POSTGRES.PERMISSION, SLOT.IN_USE if the name is taken.
  */
 export async function createSlot(
@@ -38,13 +38,16 @@ export async function createSlot(
   name: string,
   temporary: boolean,
   onBlocked: () => Promise<void>,
+  failover = false,
 ): Promise<CreatedSlot> {
   assertSlotName(name)
   await session.query("SET lock_timeout = '10s'")
   for (;;) {
     try {
       const [row] = await session.query(
-        `CREATE_REPLICATION_SLOT ${name}${temporary ? ' TEMPORARY' : ''} LOGICAL pgoutput EXPORT_SNAPSHOT`,
+        `CREATE_REPLICATION_SLOT ${name}${temporary ? ' TEMPORARY' : ''} LOGICAL pgoutput ` +
+          // The form with parentheses came with 15, failover with 17.
+          (failover ? "(SNAPSHOT 'export', FAILOVER true)" : 'EXPORT_SNAPSHOT'),
       )
       const [, point, snapshotName] = row ?? []
       if (typeof point !== 'string' || typeof snapshotName !== 'string') {

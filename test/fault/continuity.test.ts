@@ -6,7 +6,7 @@ import { exampleSync, exampleViews, expectExact } from '../support/views.ts'
 import { seedExample } from '../support/workload.ts'
 import { cutStream, sleep, until, within } from '../support/faults.ts'
 
-test('handlers that missed changes of a dropped publication are not silent', async () => {
+test('F20 handlers that missed changes of a dropped publication are not silent', async () => {
   await using db = await testDatabase()
   const client = await db.connect()
   await seedExample(client, { users: 30, restaurants: 10, visits: 200 })
@@ -52,7 +52,7 @@ test('handlers that missed changes of a dropped publication are not silent', asy
   expect({ state }).toEqual({ state: 'failed' })
 })
 
-test('a durable slot that is older than a remade publication does not loop at start', async () => {
+test('F20 a durable slot that is older than a remade publication does not loop at start', async () => {
   await using db = await testDatabase()
   const client = await db.connect()
   await seedExample(client, { users: 30, restaurants: 10, visits: 200 })
@@ -76,7 +76,7 @@ test('a durable slot that is older than a remade publication does not loop at st
   }).toMatchObject({ outcome: 'done' })
 })
 
-test('a slot that was dropped and made again under its name is noticed', async () => {
+test('F16 a slot that was dropped and made again under its name is noticed', async () => {
   await using db = await testDatabase()
   const client = await db.connect()
   await seedExample(client, { users: 30, restaurants: 10, visits: 200 })
@@ -103,10 +103,14 @@ test('a slot that was dropped and made again under its name is noticed', async (
   await until(() => sync.status().reconnects > 0)
   await sync.ready()
   await expectExact(db, sync)
-  expect(events.filter((e) => e.kind === 'warning')).toHaveLength(1)
+  expect(
+    events.flatMap((event) =>
+      event.kind === 'warning' && event.code !== 'SLOT.UNBOUNDED_WAL' ? [event.code] : [],
+    ),
+  ).toHaveLength(1)
 })
 
-test('a table that is taken out of the publication and put back is read anew', async () => {
+test('F21 a table that is taken out of the publication and put back is read anew', async () => {
   await using db = await testDatabase()
   const client = await db.connect()
   await seedExample(client, { users: 30, restaurants: 10, visits: 200 })
@@ -122,7 +126,7 @@ test('a table that is taken out of the publication and put back is read anew', a
   await expectExact(db, sync)
 })
 
-test('a table that is dropped and made again is noticed, at the latest by a reconnect', async () => {
+test('F37 a table that is dropped and made again is noticed, at the latest by a reconnect', async () => {
   await using db = await testDatabase()
   const client = await db.connect()
   await seedExample(client, { users: 30, restaurants: 10, visits: 200 })
@@ -160,7 +164,7 @@ test('a partitioned table in a publication without publish_via_partition_root is
   await expectExact(db, sync)
 })
 
-test('a deferrable primary key is refused before it breaks the application', async () => {
+test('F41 a deferrable primary key is refused before it breaks the application', async () => {
   await using db = await testDatabase()
   const client = await db.connect()
   await seedExample(client, { users: 30, restaurants: 10, visits: 200 })
@@ -237,7 +241,7 @@ test('a temporary slot with handlers tells that changes were missed', async () =
   }).toMatchObject({ told: true })
 })
 
-test('a lost publication is noticed whatever client_min_messages the role has', async () => {
+test('F20 a lost publication is noticed whatever client_min_messages the role has', async () => {
   await using db = await testDatabase()
   const client = await db.connect()
   await seedExample(client, { users: 30, restaurants: 10, visits: 200 })

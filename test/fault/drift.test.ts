@@ -108,7 +108,7 @@ const STOPS: readonly (readonly Stop[])[] = [
 
 describe('the views over a table stop and the others go on when', () => {
   for (const stops of STOPS) {
-    test(`one after the other: ${stops.map(({ what }) => what).join('; ')}`, async () => {
+    test(`F37 F38 F39 F40 F41 one after the other: ${stops.map(({ what }) => what).join('; ')}`, async () => {
       await using db = await testDatabase()
       await using run = await startDrift(db)
       const stopped = new Set<DriftView>()
@@ -132,7 +132,7 @@ describe('the views over a table stop and the others go on when', () => {
   }
 })
 
-test('what nobody uses may change as it likes: nothing is read again and nothing stops', async () => {
+test('F38 F39 what nobody uses may change as it likes: nothing is read again and nothing stops', async () => {
   await using db = await testDatabase()
   await using run = await startDrift(db)
   for (const sql of [
@@ -224,7 +224,7 @@ const REREADS: readonly Reread[] = [
   },
 ]
 
-test('a table whose rows the stream does not account for is read again', async () => {
+test('F21 F40 a table whose rows the stream does not account for is read again', async () => {
   await using db = await testDatabase()
   await using run = await startDrift(db, { slot: { name: `s_${db.name}`, durable: true } })
   for (const { what, sql, warnings = [] } of REREADS) {
@@ -327,7 +327,7 @@ test('partitions that come, go, or are emptied by themselves have the table read
   expect([run.warnings().length, run.sync.status().reconnects]).toEqual([before, reconnects])
 })
 
-test('a publication that is narrowed, or made anew, loses the stream: everything is read again', async () => {
+test('F20 F21 a publication that is narrowed, or made anew, loses the stream: everything is read again', async () => {
   await using db = await testDatabase()
   await using run = await startDrift(db, { slot: { name: `s_${db.name}`, durable: true } })
   for (const sql of [

@@ -39,7 +39,7 @@ for (const [name, moves] of [
     ],
   ],
 ] as const) {
-  test(`${name} with unchanged TOAST, after its chunk and before the next one's watermark`, async () => {
+  test(`F47 ${name} with unchanged TOAST, after its chunk and before the next one's watermark`, async () => {
     await using db = await testDatabase()
     const client = await db.connect()
     await client.query(`ALTER TABLE restaurant ALTER description SET STORAGE EXTERNAL;
@@ -120,7 +120,7 @@ for (const [name, moves] of [
   })
 }
 
-test('a stream lost while tables are read stays exact under load', async () => {
+test('F08 a stream lost while tables are read stays exact under load', async () => {
   await using db = await testDatabase()
   const client = await db.connect()
   await seedExample(client, { users: 3_000, restaurants: 100, visits: 150_000 })
@@ -175,7 +175,7 @@ test('a watermark is not forgotten because others come between it and its chunk'
   expect(seen).toBe(true)
 })
 
-test('a new stream after a failover to an older server has no position beyond it', () => {
+test('F29 a new stream after a failover to an older server has no position beyond it', () => {
   let confirmed = ZERO_LSN
   const pipeline = new Pipeline(
     {

@@ -47,7 +47,7 @@ test('a stream lost while tables are read leaves no second reader behind', async
   expect({ most, live, left: await sessions(db, 'snapshot') }).toEqual({ most: 1, live: 0, left: 0 })
 })
 
-test('an error that the walsender reports in mid-stream is noticed at once', async () => {
+test('F08 an error that the walsender reports in mid-stream is noticed at once', async () => {
   await using db = await testDatabase()
   const client = await db.connect()
   await seedExample(client, { users: 30, restaurants: 10, visits: 200 })

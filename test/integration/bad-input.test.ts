@@ -47,7 +47,7 @@ async function expectUntouched(db: TestDatabase): Promise<void> {
   expect(await db.query('SELECT pubname FROM pg_publication')).toEqual([])
 }
 
-test('a server without logical WAL', async () => {
+test('F17 a server without logical WAL', async () => {
   const server = await startEmbedded(['-c', 'wal_level=replica'])
   try {
     await using db = await testDatabase({ serverUrl: server.url })
@@ -76,7 +76,7 @@ test('a server without logical WAL', async () => {
   }
 })
 
-test('a role without the REPLICATION right, or without SELECT', async () => {
+test('F50 a role without the REPLICATION right, or without SELECT', async () => {
   await using db = await testDatabase()
   const role = `r_${db.name}`
   await db.query(`CREATE ROLE ${role} LOGIN PASSWORD 'x'`)
@@ -106,7 +106,7 @@ test('a role without the REPLICATION right, or without SELECT', async () => {
   }
 })
 
-test('a table with a row policy that hides rows from the role', async () => {
+test('F49 a table with a row policy that hides rows from the role', async () => {
   await using db = await testDatabase()
   const role = `r_${db.name}`
   await db.query(`CREATE ROLE ${role} LOGIN REPLICATION PASSWORD 'x'`)
@@ -139,7 +139,7 @@ test('a wrong password, a missing database, no server', async () => {
   )
 })
 
-test('a slot in use, and a slot of another kind', async () => {
+test('F09 a slot in use, and a slot of another kind', async () => {
   await using db = await testDatabase()
   const slot = `s_${db.name}`
   const first = exampleSync(db.url, { slot: { name: slot, durable: true } })
@@ -171,7 +171,7 @@ test('a table that is missing, a column that is missing, a column of another typ
   await expectUntouched(db)
 })
 
-test('a table without a usable replica identity is never published: the application can still update it', async () => {
+test('F41 a table without a usable replica identity is never published: the application can still update it', async () => {
   await using db = await testDatabase()
   await db.query(`ALTER TABLE visit DROP CONSTRAINT visit_pkey; INSERT INTO restaurant (id, name) VALUES ('r1', 'a');
     INSERT INTO users (first_name, user_name, email) VALUES ('a', 'a', 'a'); INSERT INTO visit VALUES (1, 'r1', 1, 1)`)
@@ -194,7 +194,7 @@ test('a table without a usable replica identity is never published: the applicat
   await sync.close()
 })
 
-test('a publication that leaves out an operation', async () => {
+test('F21 a publication that leaves out an operation', async () => {
   await using db = await testDatabase()
   await db.query(
     "CREATE PUBLICATION dbsync FOR TABLE users, restaurant, visit WITH (publish = 'insert, update')",
@@ -246,7 +246,7 @@ test('a publication of somebody else is extended, and its other tables are passe
   await sync.close()
 })
 
-test('a column that changes its type while it is streamed', async () => {
+test('F40 a column that changes its type while it is streamed', async () => {
   await using db = await testDatabase()
   const { sync } = exampleSync(db.url)
   await sync.start()

@@ -101,7 +101,7 @@ test('handlers get typed changes in commit order', async () => {
   expect(BigInt(xid) - (first?.tx.xid ?? 0n)).toBeLessThan(100n)
 })
 
-test('with the whole old row in the WAL, handlers learn what changed', async () => {
+test('F47 with the whole old row in the WAL, handlers learn what changed', async () => {
   await using db = await testDatabase()
   const client = await db.connect()
   await client.query('ALTER TABLE restaurant REPLICA IDENTITY FULL')
@@ -127,7 +127,7 @@ test('with the whole old row in the WAL, handlers learn what changed', async () 
   expect(removal).toMatchObject({ op: 'delete', before: { name: 'Bar', rating: 3 } })
 })
 
-test('a large value that an update left alone is absent, not null', async () => {
+test('F47 a large value that an update left alone is absent, not null', async () => {
   await using db = await testDatabase()
   const client = await db.connect()
   await client.query('ALTER TABLE restaurant ALTER description SET STORAGE EXTERNAL')
@@ -271,7 +271,7 @@ test('a handler whose attempts are used up stops the sync, and the change comes 
   await working.sync.close()
 })
 
-test('a durable slot that is lost stops a sync with handlers: they have missed changes', async () => {
+test('F15 a durable slot that is lost stops a sync with handlers: they have missed changes', async () => {
   await using db = await testDatabase()
   const client = await db.connect()
   const slot = `s_${db.name}`
@@ -293,7 +293,7 @@ test('a durable slot that is lost stops a sync with handlers: they have missed c
   await sync.close()
 })
 
-test('slow handlers hold the stream back, not the views, and memory stays bounded', async () => {
+test('F07 slow handlers hold the stream back, not the views, and memory stays bounded', async () => {
   await using db = await testDatabase()
   const client = await db.connect()
   await seedExample(client, { users: 10, restaurants: 10, visits: 50 })

@@ -6,7 +6,7 @@ import { startEmbedded } from '../support/server.ts'
 import { exampleSync, expectExact } from '../support/views.ts'
 import { seedExample, startWriters } from '../support/workload.ts'
 
-test('after the stream is cut the old rows stay readable, and the tables are read anew', async () => {
+test('F08 after the stream is cut the old rows stay readable, and the tables are read anew', async () => {
   await using db = await testDatabase()
   const client = await db.connect()
   await seedExample(client, { users: 30, restaurants: 10, visits: 200 })
@@ -32,7 +32,7 @@ test('after the stream is cut the old rows stay readable, and the tables are rea
   ).toBe(true)
 })
 
-test('a durable slot goes on where it was: nothing is read again', async () => {
+test('F08 a durable slot goes on where it was: nothing is read again', async () => {
   await using db = await testDatabase()
   const client = await db.connect()
   await seedExample(client, { users: 30, restaurants: 10, visits: 200 })
@@ -52,7 +52,7 @@ test('a durable slot goes on where it was: nothing is read again', async () => {
   expect(events.filter((event) => event.kind === 'progress')).toHaveLength(progress)
 })
 
-test('a table being read survives the loss of its own session', async () => {
+test('F08 a table being read survives the loss of its own session', async () => {
   await using db = await testDatabase()
   const client = await db.connect()
   await seedExample(client, { users: 3_000, restaurants: 100, visits: 100_000 })
@@ -76,7 +76,7 @@ test('a table being read survives the loss of its own session', async () => {
   await expectExact(db, sync)
 })
 
-test('a stream that is lost while tables are read begins them anew', async () => {
+test('F08 a stream that is lost while tables are read begins them anew', async () => {
   await using db = await testDatabase()
   const client = await db.connect()
   await seedExample(client, { users: 3_000, restaurants: 100, visits: 100_000 })
@@ -90,7 +90,7 @@ test('a stream that is lost while tables are read begins them anew', async () =>
   expect(sync.status().reconnects).toBe(1)
 })
 
-test('a server that restarts, and one that is killed, are waited for', async () => {
+test('F01 F03 a server that restarts, and one that is killed, are waited for', async () => {
   const server = await startEmbedded()
   try {
     await using db = await testDatabase({ serverUrl: server.url })
@@ -122,7 +122,7 @@ test('a server that restarts, and one that is killed, are waited for', async () 
   }
 })
 
-test('a server under load shuts down at once, although the last commits are not proven visible', async () => {
+test('F01 F06 a server under load shuts down at once, although the last commits are not proven visible', async () => {
   const server = await startEmbedded()
   try {
     await using db = await testDatabase({ serverUrl: server.url })
@@ -146,7 +146,7 @@ test('a server under load shuts down at once, although the last commits are not 
   }
 })
 
-test('a durable slot that is dropped is never silent: views are read anew with a warning', async () => {
+test('F15 a durable slot that is dropped is never silent: views are read anew with a warning', async () => {
   await using db = await testDatabase()
   const client = await db.connect()
   await seedExample(client, { users: 30, restaurants: 10, visits: 200 })
@@ -169,7 +169,7 @@ test('a durable slot that is dropped is never silent: views are read anew with a
   expect(events.filter((event) => event.kind === 'warning').map(({ code }) => code)).toContain('SLOT.MISSING')
 })
 
-test('a publication that is dropped and made anew is never silent', async () => {
+test('F20 a publication that is dropped and made anew is never silent', async () => {
   await using db = await testDatabase()
   const client = await db.connect()
   await seedExample(client, { users: 30, restaurants: 10, visits: 200 })

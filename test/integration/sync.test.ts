@@ -161,7 +161,7 @@ test('catchUp returns on an idle server', async () => {
   }
 })
 
-test('a transaction of many megabytes becomes visible all at once', async () => {
+test('F25 a transaction of many megabytes becomes visible all at once', async () => {
   await using db = await testDatabase()
   const client = await db.connect()
   await seedExample(client, { users: 400, restaurants: 400, visits: 0 })

@@ -69,7 +69,7 @@ test('what was received and not confirmed comes again, however long it was held'
   await second.session.close()
 })
 
-test('an idle session and a paused one outlive the walsender timeout', async () => {
+test('F07 an idle session and a paused one outlive the walsender timeout', async () => {
   await using db = await testDatabase({ schema: 'empty' })
   const slot = await source(db)
   await db.query(`ALTER ROLE CURRENT_USER IN DATABASE ${db.name} SET wal_sender_timeout = '1s'`)
@@ -147,7 +147,7 @@ test('the server sees our clock as it is', async () => {
   await stream.session.close()
 })
 
-test('a publication that is gone ends the stream instead of skipping changes', async () => {
+test('F20 a publication that is gone ends the stream instead of skipping changes', async () => {
   await using db = await testDatabase({ schema: 'empty' })
   const slot = await source(db)
   const stream = await rawStream(db.url, slot, 'p')
@@ -160,7 +160,7 @@ test('a publication that is gone ends the stream instead of skipping changes', a
   expect(stream.transactions.flatMap(firstColumns)).toEqual([])
 })
 
-test('a fast shutdown of the server ends at once once we confirm what it sent', async () => {
+test('F06 a fast shutdown of the server ends at once once we confirm what it sent', async () => {
   const server = await startEmbedded()
   try {
     await using db = await testDatabase({ schema: 'empty', serverUrl: server.url })

@@ -107,7 +107,7 @@ describe.skipIf(ownAddress === undefined || !hasOpenssl)('a server on the networ
     await until(async () => (await getsIn(true)) === (value === 'on'))
   }
 
-  test('plain text and unverified certificates are refused before anything is sent', async () => {
+  test('F11 plain text and unverified certificates are refused before anything is sent', async () => {
     for (const query of [
       '',
       '?sslmode=disable',
@@ -125,7 +125,7 @@ describe.skipIf(ownAddress === undefined || !hasOpenssl)('a server on the networ
     await until(async () => (await ways()).length === 0)
   })
 
-  test('every session of a sync is encrypted and verified', async () => {
+  test('F11 every session of a sync is encrypted and verified', async () => {
     // The server lets no plain session in, so whoever gets in is encrypted.
     await setAccess('hostssl')
     await db.query("INSERT INTO restaurant (id, name) VALUES ('before', 'a')")
@@ -150,7 +150,7 @@ describe.skipIf(ownAddress === undefined || !hasOpenssl)('a server on the networ
     await sync.close()
   })
 
-  test('a certificate that nobody vouches for ends it, whatever the environment allows Node', async () => {
+  test('F11 a certificate that nobody vouches for ends it, whatever the environment allows Node', async () => {
     for (const mode of ['prefer', 'require', 'verify-ca', 'verify-full']) {
       expect(await refusal(remote(`?sslmode=${mode}`))).toMatchObject({
         code: 'POSTGRES.TLS',
@@ -165,7 +165,7 @@ describe.skipIf(ownAddress === undefined || !hasOpenssl)('a server on the networ
     await until(async () => (await ways()).length === 0)
   })
 
-  test('a certificate for another name ends it', async () => {
+  test('F11 a certificate for another name ends it', async () => {
     const error = await refusal(verified().replace(ownAddress ?? '', 'localhost'))
     expect(error).toMatchObject({ code: 'POSTGRES.TLS', message: expect.stringMatching(/not for that name/) })
   })
@@ -182,7 +182,7 @@ describe.skipIf(ownAddress === undefined || !hasOpenssl)('a server on the networ
     }
   })
 
-  test('a server that loses its TLS does not get a plain session at the reconnect', async () => {
+  test('F11 a server that loses its TLS does not get a plain session at the reconnect', async () => {
     const { sync, events } = exampleSync(verified())
     await sync.start()
     await setTls('off')

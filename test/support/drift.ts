@@ -94,7 +94,10 @@ export async function startDrift(
       return { code: String(Reflect.get(error as object, 'code')), message: (error as Error).message }
     }
   }
-  const warnings = (): string[] => events.flatMap((event) => (event.kind === 'warning' ? [event.code] : []))
+  const warnings = (): string[] =>
+    events.flatMap((event) =>
+      event.kind === 'warning' && event.code !== 'SLOT.UNBOUNDED_WAL' ? [event.code] : [],
+    )
   return {
     sync,
     events,

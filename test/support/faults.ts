@@ -34,23 +34,41 @@ export async function sessions(db: TestDatabase, role: string): Promise<number> 
   )
   return row?.n ?? -1
 }
+/** The server's version as `server_version_num` has it: 180004 for 18.4. */
+export async function serverVersion(db: Pick<TestDatabase, 'query'>): Promise<number> {
+  const [row] = await db.query<{ v: number }>("SELECT current_setting('server_version_num')::int AS v")
+  return row?.v ?? 0
+}
 export interface Link {
   readonly client: Socket
   readonly server: Socket
   name: string
   down: number
+  /** The server's side ends, and the client's side is told nothing. */
   freeze(): void
+  /** The client's side ends with a reset. */
+  reset(): void
 }
 /** A TCP proxy; `links` in order of connecting; the application name is sniffed from the start-up packet. */
 export async function proxy(url: string): Promise<{
   url: string
   links: Link[]
   onDown: (link: Link, chunk: Buffer) => void
+  /** Where new connections lead from now on. */
+  retarget(url: string): void
   close(): void
 }> {
-  const target = new URL(url)
+  let target = new URL(url)
   const links: Link[] = []
-  const self = { url: '', links, onDown: (_l: Link, _c: Buffer): void => {}, close: (): void => {} }
+  const self = {
+    url: '',
+    links,
+    onDown: (_l: Link, _c: Buffer): void => {},
+    retarget: (to: string): void => {
+      target = new URL(to)
+    },
+    close: (): void => {},
+  }
   const server = createServer({ allowHalfOpen: true }, (client) => {
     const upstream = connect(Number(target.port), target.hostname)
     let frozen = false
@@ -63,6 +81,7 @@ export async function proxy(url: string): Promise<{
         frozen = true
         upstream.destroy()
       },
+      reset: () => client.resetAndDestroy(),
     }
     links.push(link)
     client.on('data', (chunk: Buffer) => {

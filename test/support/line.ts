@@ -205,7 +205,6 @@ export class TestLine implements AsyncDisposable {
         schema,
         ready: () => Promise.resolve(),
         reader: () => reader,
-        isCurrent: () => true,
         targets: (name) => [this.replica.table(name)].filter((table) => table !== undefined),
         ghosts: (target, scan, bounds) => suspects(this.control, target, scan, bounds),
         position: () => this.pipeline.position,

@@ -22,7 +22,7 @@ interface Ways {
 type Row = Readonly<Record<string, unknown>>
 
 for (const name of ['Everything', 'Lists']) {
-  test(`every value of every type of ${name} is the same by chunk, by stream, in events and on the server`, async () => {
+  test(`F43 F44 every value of every type of ${name} is the same by chunk, by stream, in events and on the server`, async () => {
     const { schema } = await everyType()
     const model = schema.contract.models.find((candidate) => candidate.model === name)
     if (model === undefined) throw new Error(`no model ${name}`)
