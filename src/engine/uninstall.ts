@@ -2,6 +2,7 @@ import { quoteIdentifier } from '../core/quote.ts'
 import { findDroppablePublication, findDroppableSlot } from '../postgres/check-removal.ts'
 import type { ConnectionOptions } from '../postgres/resolve-connection.ts'
 import { ControlSession } from '../postgres/control-session.ts'
+import { ReadingStore } from '../postgres/reading-store.ts'
 import { assertSlotName } from '../replication/slot.ts'
 
 /** What {@link uninstall} takes. */
@@ -47,7 +48,7 @@ export async function uninstall(options: UninstallOptions): Promise<Uninstalled>
     options.allowInsecure === true ? { ...given, allowInsecure: true } : given,
   )
   try {
-    return await control.use('drop slot and publication', async (client) => {
+    const dropped = await control.use('drop slot and publication', async (client) => {
       const hasSlot = await findDroppableSlot(client, slot)
       const hasPublication = await findDroppablePublication(client, publication)
       if (options.dryRun !== true) {
@@ -59,6 +60,9 @@ export async function uninstall(options: UninstallOptions): Promise<Uninstalled>
         publication: { name: publication, found: hasPublication },
       }
     })
+    // How far a slot's first reading had come is of no more use.
+    if (options.dryRun !== true) await new ReadingStore(control, slot).forget()
+    return dropped
   } finally {
     await control.close()
   }

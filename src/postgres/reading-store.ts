@@ -29,10 +29,14 @@ export class ReadingStore {
     this.#slot = slot
   }
 
+  async #isThere(): Promise<boolean> {
+    const [row] = await this.#control.query("SELECT to_regclass('dbsync.snapshot')::text")
+    return row?.[0] != null
+  }
+
   /** Makes the table where it is missing. Throws: POSTGRES.PERMISSION with the SQL. */
   async ensure(): Promise<void> {
-    const [row] = await this.#control.query("SELECT to_regclass('dbsync.snapshot')::text")
-    if (row?.[0] != null) return
+    if (await this.#isThere()) return
     try {
       await this.#control.query(READING_STORE_SQL)
     } catch (error) {
@@ -76,8 +80,9 @@ export class ReadingStore {
     )
   }
 
-  /** Forgets everything about the slot: it is about to be made. */
+  /** Forgets everything about the slot: it is about to be made, or gone. */
   async forget(): Promise<void> {
+    if (!(await this.#isThere())) return
     await this.#control.query('DELETE FROM dbsync.snapshot WHERE slot = $1', [this.#slot])
   }
 }

@@ -231,3 +231,20 @@ test('refresh puts its request into the stream, and refuses what no table has', 
     expect(refused.stderr).toMatch(/^CONFIG\.INVALID_OPTIONS: /)
   }
 })
+
+test('tail --snapshot prints the rows that are there as read events, among the changes', async () => {
+  await using db = await testDatabase()
+  await insertVisit(db, 1)
+  await insertVisit(db, 2)
+  const tail = cli.start(['tail', 'User', '--json', '--snapshot', '--limit', '3', '--url', db.url])
+  await tail.waitForLines(2)
+  await insertVisit(db, 3)
+  const { code, stdout } = await tail.ended
+  expect(code).toBe(0)
+  const events = stdout.trimEnd().split('\n').map(parse)
+  expect(events.map(({ op, key }) => [op, key?.['id']])).toEqual([
+    ['read', 1],
+    ['read', 2],
+    ['insert', 3],
+  ])
+})

@@ -7,16 +7,16 @@ test('the examples of the README compile', async () => {
   const root = resolve(import.meta.dirname, '../..')
   const text = await readFile(join(root, 'README.md'), 'utf8')
   const blocks = [...text.matchAll(/```ts\n([^]*?)```/g)].map(([, code = '']) => code)
-  expect(blocks).toHaveLength(4)
-  const [first = '', reading = '', handlers = '', consumers = ''] = blocks
+  expect(blocks).toHaveLength(5)
+  const [first = '', reading = '', handlers = '', consumers = '', again = ''] = blocks
   const folder = await mkdtemp(join(root, 'generated/readme-'))
   try {
     const imports =
       "import { createSync, message, sink } from 'prisma-dbsync'\nimport { z } from 'zod'\n" +
       "import { schema, Visit } from '../dbsync/index.ts'\n"
     const files = {
-      // The second example goes on where the first one ends.
-      'views.ts': `const signal = new AbortController().signal\n${first}\n${reading}`.replaceAll(
+      // These go on where the first one ends.
+      'views.ts': `const signal = new AbortController().signal\n${first}\n${reading}\n${again}`.replaceAll(
         "'./generated/",
         "'../",
       ),
