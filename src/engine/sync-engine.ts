@@ -343,7 +343,7 @@ export class SyncEngine implements Omit<Sync, 'changes'> {
     return session.closed
   }
 
-  /** Begins with a replica that is to be read: from now on its tables are watched. */
+  /** Begins with a replica that is to be read, whose tables are watched from now on. */
   async #build(replica: Replica, opened: OpenedStream): Promise<Replica> {
     this.#building = replica
     this.#isOutdated = false
@@ -352,7 +352,7 @@ export class SyncEngine implements Omit<Sync, 'changes'> {
       control: this.#control,
       options: this.#options,
       wasLive: () => this.#replica !== null,
-      reread: (model, reason) => this.#reread(model, reason),
+      reread: (model, reason) => this.#reread(model, reason, opened.checked.serverVersion),
       endSession: (error) => this.#session?.destroy(error),
       reachEnd: (signal) => this.#reachEnd(signal),
       noteChanged: () => this.#pipeline.noteMerged(),
@@ -366,9 +366,12 @@ export class SyncEngine implements Omit<Sync, 'changes'> {
     this.#session?.destroy(reason)
   }
 
-  /** The rows of a table changed without the stream saying so: they are read again, in place where the views are live. */
-  #reread(model: string, reason: string): void {
-    const replica = this.#building === null ? this.#replica : null
+  /**
+   * The rows of a table changed without the stream saying so: they are read again, in place where the views are live. A
+   * walsender of version 14 goes on to leave out a partition that came back; only another one looks anew.
+   */
+  #reread(model: string, reason: string, serverVersion: number): void {
+    const replica = this.#building === null && serverVersion >= 150_000 ? this.#replica : null
     const table = replica?.table(model)
     const reader = this.#reader
     if (replica === null || table === undefined || reader === null) {
@@ -408,7 +411,10 @@ export class SyncEngine implements Omit<Sync, 'changes'> {
         this.#waiting(`${holders} transactions that were writing when the sync started`),
       )
     }
-    await hydrate(replica, reader, () => this.#reportProgress(replica))
+    await hydrate(replica, reader, () => {
+      const tables = replica.tables.map((table) => table.progress)
+      this.#options.onEvent({ kind: 'progress', tables, changes: this.#pipeline.changes })
+    })
   }
 
   #makeRefreshes(options: CheckedOptions): Refreshes {
@@ -424,11 +430,6 @@ export class SyncEngine implements Omit<Sync, 'changes'> {
         if (!this.#stop.signal.aborted) void this.#fail(error)
       },
     })
-  }
-
-  #reportProgress(replica: Replica): void {
-    const tables = replica.tables.map((table) => table.progress)
-    this.#options.onEvent({ kind: 'progress', tables, changes: this.#pipeline.changes })
   }
 
   #goLive(replica: Replica): void {

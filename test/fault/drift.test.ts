@@ -1,5 +1,5 @@
 import { createSync, defineView } from 'prisma-dbsync'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, inject, test } from 'vitest'
 import { DDL, Sale, schema as fixture, Shop } from '../conformance/fixture.ts'
 import { testDatabase } from '../support/database.ts'
 import { startDrift, type DriftView } from '../support/drift.ts'
@@ -106,6 +106,9 @@ const STOPS: readonly (readonly Stop[])[] = [
   ],
 ]
 
+/** Row filters and column lists came with 15, and so did walsenders that notice a partition coming back. */
+const HAS_LISTS = inject('serverMajor') >= 15
+
 describe('the views over a table stop and the others go on when', () => {
   for (const stops of STOPS) {
     test(`F37 F38 F39 F40 F41 one after the other: ${stops.map(({ what }) => what).join('; ')}`, async () => {
@@ -152,15 +155,19 @@ test('F38 F39 what nobody uses may change as it likes: nothing is read again and
     'UPDATE visit SET visit_rating = 4 WHERE user_id = 3',
     'TRUNCATE visit',
     "INSERT INTO visit VALUES (1, 'r1', 3, 2)",
-    'ALTER PUBLICATION dbsync SET TABLE users, restaurant, visit (user_id, restaurant_id, amount_spent, visit_rating)',
-    'UPDATE visit SET visit_rating = 5',
+    ...(HAS_LISTS
+      ? [
+          'ALTER PUBLICATION dbsync SET TABLE users, restaurant, visit (user_id, restaurant_id, amount_spent, visit_rating)',
+          'UPDATE visit SET visit_rating = 5',
+        ]
+      : []),
   ]) {
     await db.query(sql)
     await run.looked()
     await run.exact(...ALL)
   }
   // The column list made the membership another one; whatever came before it changed nothing.
-  expect(run.warnings()).toEqual(['SNAPSHOT.RELATION_CHANGED'])
+  expect(run.warnings()).toEqual(HAS_LISTS ? ['SNAPSHOT.RELATION_CHANGED'] : [])
   expect(run.failedEvents()).toEqual([])
 })
 
@@ -169,6 +176,26 @@ interface Reread {
   readonly sql: readonly string[]
   readonly warnings?: readonly string[]
 }
+
+/** What came with version 15. */
+const FILTERS: readonly Reread[] = [
+  {
+    what: 'a row filter',
+    sql: [
+      'ALTER PUBLICATION dbsync SET TABLE users, restaurant, visit WHERE (user_id < 3)',
+      'UPDATE visit SET visit_rating = 2',
+    ],
+    warnings: ['PUBLICATION.INCOMPLETE'],
+  },
+  {
+    what: 'a column list that lacks a used column',
+    sql: [
+      'ALTER PUBLICATION dbsync SET TABLE users, restaurant, visit (user_id, restaurant_id)',
+      'UPDATE visit SET amount_spent = 2',
+    ],
+    warnings: ['PUBLICATION.INCOMPLETE'],
+  },
+]
 
 /** One after the other, on one database. */
 const REREADS: readonly Reread[] = [
@@ -206,22 +233,7 @@ const REREADS: readonly Reread[] = [
       'BEGIN; ALTER PUBLICATION dbsync DROP TABLE visit; UPDATE visit SET visit_rating = 1; ALTER PUBLICATION dbsync ADD TABLE visit; COMMIT',
     ],
   },
-  {
-    what: 'a row filter',
-    sql: [
-      'ALTER PUBLICATION dbsync SET TABLE users, restaurant, visit WHERE (user_id < 3)',
-      'UPDATE visit SET visit_rating = 2',
-    ],
-    warnings: ['PUBLICATION.INCOMPLETE'],
-  },
-  {
-    what: 'a column list that lacks a used column',
-    sql: [
-      'ALTER PUBLICATION dbsync SET TABLE users, restaurant, visit (user_id, restaurant_id)',
-      'UPDATE visit SET amount_spent = 2',
-    ],
-    warnings: ['PUBLICATION.INCOMPLETE'],
-  },
+  ...(HAS_LISTS ? FILTERS : []),
 ]
 
 test('F21 F40 a table whose rows the stream does not account for is read again', async () => {
@@ -240,7 +252,7 @@ test('F21 F40 a table whose rows the stream does not account for is read again',
   }
   expect(run.failedEvents()).toEqual([])
   // In place: the stream goes on, and so do the views over other tables.
-  expect(run.sync.status().reconnects).toBe(0)
+  if (HAS_LISTS) expect(run.sync.status().reconnects).toBe(0)
 })
 
 test('a change that the stream describes first is noticed at once, whatever the timer', async () => {
