@@ -27,6 +27,7 @@ import { readerHost } from './reader-host.ts'
 import { mayRetry } from './recovery.ts'
 import { Replica } from './replica.ts'
 import { Rereads } from './rereads.ts'
+import { stopController } from './stop-controller.ts'
 import type { SyncState } from './sync-event.ts'
 import type { Sync, SyncStatus } from './sync.ts'
 import { TableReader } from './table-reader.ts'
@@ -54,7 +55,7 @@ export class SyncEngine implements Omit<Sync, 'changes'> {
   readonly #slotWatch: SlotWatch
   readonly #warn = (code: ErrorCode, message: string): void =>
     this.#options.onEvent({ kind: 'warning', code, message })
-  readonly #stop = new AbortController()
+  readonly #stop = stopController()
   #state: SyncState = 'created'
   #live = new Deferred()
   #loop: Promise<void> | null = null
@@ -88,7 +89,10 @@ export class SyncEngine implements Omit<Sync, 'changes'> {
     this.#consumed = options.consumers.isNeeded ? this.#makeConsumers(options) : null
     this.#pipeline = new Pipeline(
       {
-        onStep: (replica) => this.#onStep(replica),
+        onStep: (replica) => {
+          if (replica === this.#replica) this.#cells.publish(replica)
+          else replica.flush()
+        },
         onConfirm: (position) => {
           if (this.#session === null) return
           this.#session.confirm(position)
@@ -451,11 +455,6 @@ export class SyncEngine implements Omit<Sync, 'changes'> {
     }
     this.#session = null
     await session?.close()
-  }
-
-  #onStep(replica: Replica): void {
-    if (replica === this.#replica) this.#cells.publish(replica)
-    else replica.flush()
   }
 
   /** Views keep what changes only while somebody wants to be told. */

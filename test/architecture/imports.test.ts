@@ -41,7 +41,7 @@ const LAW: Readonly<Record<string, Floor>> = {
       'views',
       'stores',
     ],
-    packages: ['node:crypto', 'node:fs', 'node:os', 'node:path', 'zod'],
+    packages: ['node:crypto', 'node:events', 'node:fs', 'node:os', 'node:path', 'zod'],
   },
   cli: {
     floors: ['core', 'contract', 'postgres', 'changes', 'engine'],
