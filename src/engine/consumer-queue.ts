@@ -58,6 +58,8 @@ export class ConsumerQueue {
   readonly #stop = new AbortController()
   #spills: SpillFile[] = []
   #readsInHand: (() => void)[] = []
+  /** Of reads that waited when the queue ended: they were never taken, so finishing what is in hand says nothing of them. */
+  #readsDropped: (() => void)[] = []
   #wake: (() => void) | null = null
 
   constructor(host: QueueHost) {
@@ -188,14 +190,15 @@ export class ConsumerQueue {
 
   /** Reads that wait or are in hand count as handled: nobody will handle them. */
   abandonReads(): void {
-    const reads = this.#readsInHand
+    const reads = [...this.#readsInHand, ...this.#readsDropped]
     this.#readsInHand = []
+    this.#readsDropped = []
     for (const onHandled of reads) onHandled()
   }
 
   #drop(): void {
     for (const item of this.#items.slice(this.#head)) {
-      if (item.kind === 'read') this.#readsInHand.push(item.onHandled)
+      if (item.kind === 'read') this.#readsDropped.push(item.onHandled)
       else item.transaction.spill?.release()
     }
     this.#items = []

@@ -8,6 +8,8 @@ import type { ReadTarget } from './read-job.ts'
 export interface ConsumerTargetHost {
   /** Whether consumers have enough to do for now. */
   isBusy(): boolean
+  /** Whether the table was given up. */
+  isBroken(): boolean
   /**
    * Gives the rows of a chunk to the consumers of its model, behind everything that they were given before; false if the chunk must
    * be read again. `onHandled`: all of them have handled the rows.
@@ -53,6 +55,10 @@ export class ConsumerTarget implements ReadTarget {
 
   get isBusy(): boolean {
     return this.#host.isBusy()
+  }
+
+  get isBroken(): boolean {
+    return this.#host.isBroken()
   }
 
   /** Where a reading of the whole table goes on. */

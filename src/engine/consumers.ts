@@ -16,7 +16,7 @@ const PAUSE_BYTES = 32 * 1024 * 1024
 const PAUSE_FILE_BYTES = 1024 * 1024 * 1024
 /** At so little it goes on. */
 const RESUME_BYTES = 8 * 1024 * 1024
-/** What a row takes that was read and waits. */
+/** What a row takes that was read and waits, beside its text. */
 const READ_ROW_BYTES = 512
 
 /** All consumers of a sync. Each is given every transaction; the slowest decides how far the slot may be confirmed. */
@@ -61,10 +61,10 @@ export class Consumers {
   }
 
   /**
-   * Gives rows that were read (`readChanges`; of one model, not empty) to the consumers that want them, behind the transactions
-   * given so far. `onHandled` is called once all of them have handled the rows, at once if nobody wants them.
+   * Gives rows that were read (`readChanges`; of one model; so many `bytes` of text) to the consumers that want them, behind the
+   * transactions given so far. `onHandled` is called once all of them have handled the rows, at once if nobody wants them.
    */
-  pushRead(changes: readonly AnyChange[], onHandled: () => void): void {
+  pushRead(changes: readonly AnyChange[], bytes: number, onHandled: () => void): void {
     const model = changes[0]?.model
     const wanting = [...this.#consumers].filter(
       ({ readModels }) => model !== undefined && readModels.has(model),
@@ -74,7 +74,7 @@ export class Consumers {
     for (const { queue } of wanting) {
       queue.pushRead({
         changes,
-        bytes: changes.length * READ_ROW_BYTES,
+        bytes: bytes + changes.length * READ_ROW_BYTES,
         onHandled() {
           left -= 1
           if (left === 0) onHandled()

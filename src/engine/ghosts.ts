@@ -1,3 +1,5 @@
+import { Backoff, sleep } from '../core/backoff.ts'
+import { isDbsyncError } from '../core/errors.ts'
 import { columnOf } from '../contract/lookup.ts'
 import { quoteIdentifier } from '../core/quote.ts'
 import type { ModelContract } from '../contract/schema-contract.ts'
@@ -16,7 +18,7 @@ const BATCH = 5_000
  *
  * Which keys lie between the ends is the server's to say: its collation orders them. For a condition every row that was not
  * confirmed is looked for, since one that is gone cannot be asked whether it would fit.
- * Rights: SELECT on the table.
+ * Rights: SELECT on the table. A session that is lost meanwhile is waited for. Throws: POSTGRES.*, SYNC.CLOSED.
  */
 export async function* suspects(
   control: ControlSession,
@@ -28,9 +30,24 @@ export async function* suspects(
   const { model, table } = target
   const sql = suspectsSql(model, bounds)
   for (const keys of unconfirmed(model, table, scan)) {
-    const rows = await control.query(sql, [JSON.stringify(keys)])
+    const rows = await ask(control, sql, JSON.stringify(keys))
     const found = rows.map((row) => row.map((text) => text ?? ''))
     if (found.length > 0) yield found
+  }
+}
+
+async function ask(control: ControlSession, sql: string, keys: string): ReturnType<ControlSession['query']> {
+  const backoff = new Backoff()
+  for (;;) {
+    try {
+      return await control.query(sql, [keys])
+    } catch (error) {
+      const isAway =
+        isDbsyncError(error, 'POSTGRES.CONNECTION_LOST') ||
+        isDbsyncError(error, 'POSTGRES.CONNECTION_REFUSED')
+      if (!isAway) throw error
+      await sleep(backoff.nextMs())
+    }
   }
 }
 

@@ -13,6 +13,8 @@ export function readerHost(sync: {
   readonly pipeline: Pipeline
   readonly endSession: (error: DbsyncError) => void
   readonly recheck: () => Promise<void>
+  /** Looks which delivered transactions are visible. */
+  readonly probe: () => void
 }): TableReaderHost {
   const { options, control, pipeline } = sync
   return {
@@ -21,7 +23,11 @@ export function readerHost(sync: {
     readSnapshot: () => readSnapshot(control),
     isMidTransaction: () => pipeline.isMidTransaction,
     noteMerged: () => pipeline.noteMerged(),
-    onChunkRetry: (retry) => void tellChunkRetry(control, retry, options.onEvent),
+    onChunkRetry: (retry) => {
+      // Between two attempts no chunk is under way.
+      sync.probe()
+      void tellChunkRetry(control, retry, options.onEvent)
+    },
     onFailure: (error) => sync.endSession(toDbsyncError(error)),
     recheck: sync.recheck,
   }

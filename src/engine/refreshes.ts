@@ -188,6 +188,7 @@ export class Refreshes {
       null,
       {
         isBusy: () => !consumed.consumers.hasRoom,
+        isBroken: () => this.#host.replica()?.isBroken(model.model) === true,
         push(chunk, onHandled) {
           if (!consumed.pushChunk(chunk, pipeline.unsettled, pipeline.at, onHandled)) return false
           // Snapshots only ever see more: what this one sees, the next chunk's sees.

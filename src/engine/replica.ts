@@ -101,8 +101,9 @@ export class ReplicaTable implements CapturedTable, ReadTarget {
   }
 
   /**
-   * Whatever no chunk and no change confirms until the reading's end is gone from the database. What was delivered and no
-   * snapshot shows yet counts as confirmed: applying it once more says so.
+   * Whatever no chunk and no change confirms until the reading's end is gone from the database. What was delivered before and
+   * no snapshot shows yet needs nothing here: a chunk shows it, or its merge applies it once more. Applied now, it would
+   * undo what a transaction too large to be kept has done since.
    */
   begin(): number {
     if (this.isBroken) return this.table.generation
@@ -111,9 +112,6 @@ export class ReplicaTable implements CapturedTable, ReadTarget {
       this.#meter.begin()
     }
     this.table.beginGeneration()
-    for (const { spans, relations } of this.#replica.unsettled.all()) {
-      this.#replica.applier.replay(spans, relations, this.model.model)
-    }
     return this.table.generation - 1
   }
 

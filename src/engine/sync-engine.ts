@@ -40,8 +40,7 @@ import { watchTables } from './watch-tables.ts'
 const CLOSE_GRACE_MS = 5_000
 
 /**
- * The one implementation of {@link Sync}: joins the floors, keeps the session alive, decides what a failure means. What
- * `changes` gives has more exact types outside.
+ * Joins the floors, keeps the session alive, decides what a failure means. What `changes` gives has more exact types outside.
  */
 export class SyncEngine implements Omit<Sync, 'changes'> {
   readonly views: Readonly<Record<string, ViewCell>>
@@ -75,8 +74,8 @@ export class SyncEngine implements Omit<Sync, 'changes'> {
   readonly #refreshes: Refreshes
   readonly #rereads = new Rereads(
     () => {
-      if (this.#state === 'hydrating' && this.#building === null && this.#replica !== null)
-        this.#goLive(this.#replica)
+      const isWhole = this.#building === null && !this.#isOutdated
+      if (this.#state === 'hydrating' && isWhole && this.#replica !== null) this.#goLive(this.#replica)
     },
     (reader, error) => {
       if (this.#reader === reader && !this.#stop.signal.aborted) this.#rebuild(toDbsyncError(error))
@@ -239,7 +238,8 @@ export class SyncEngine implements Omit<Sync, 'changes'> {
   }
 
   async #fail(error: DbsyncError): Promise<void> {
-    this.#closing ??= this.#close(error)
+    if (this.#closing !== null) return
+    this.#closing = this.#close(error)
     await this.#closing
     this.#options.onEvent({ kind: 'failed', error })
   }
@@ -299,7 +299,10 @@ export class SyncEngine implements Omit<Sync, 'changes'> {
         onNewSlot: (name) => this.#refreshes.forget(name),
         onWait: (reason) => this.#waiting(reason),
         onWarning: this.#warn,
-        onPromoted: () => this.#pipeline.leaveHistory(),
+        onPromoted: () => {
+          this.#pipeline.leaveHistory()
+          this.#reader?.readAgain()
+        },
         onGap: () => tellGap(loss),
         onLost: (code, found) => tellLoss(loss, code, found),
       },
@@ -329,6 +332,7 @@ export class SyncEngine implements Omit<Sync, 'changes'> {
     for (const [model, error] of opened.broken) replica.breakTable(model, error)
     this.#pipeline.feed(replica)
     await session.start(slot.name, publication, this.#pipeline)
+    this.#stop.signal.throwIfAborted()
     this.#continuity.noteStreaming()
     this.#prober.start()
     this.#slotWatch.start()
@@ -336,7 +340,7 @@ export class SyncEngine implements Omit<Sync, 'changes'> {
     const live = isContinued ? this.#rereads.settled() : this.#hydrate(replica, opened)
     live.then(
       () => {
-        if (this.#session !== session || this.#stop.signal.aborted) return
+        if (this.#session !== session || this.#isOutdated || this.#stop.signal.aborted) return
         // The session has been told to end: whoever called start() hears of it.
         if (this.#replica === null && replica.failure !== null) return
         this.#goLive(replica)
@@ -376,8 +380,7 @@ export class SyncEngine implements Omit<Sync, 'changes'> {
    */
   #reread(model: string, reason: string, serverVersion: number): void {
     const replica = this.#building === null && serverVersion >= 150_000 ? this.#replica : null
-    const table = replica?.table(model)
-    const reader = this.#reader
+    const [table, reader] = [replica?.table(model), this.#reader]
     if (replica === null || table === undefined || reader === null) {
       this.#rebuild(new DbsyncError('SNAPSHOT.RELATION_CHANGED', reason, { details: { model } }))
       return
@@ -387,6 +390,7 @@ export class SyncEngine implements Omit<Sync, 'changes'> {
       this.#setState('hydrating')
     }
     this.#cells.goStale(replica.viewsOver(model))
+    reader.readAgain()
     this.#rereads.start(reader, table)
   }
 
@@ -395,23 +399,23 @@ export class SyncEngine implements Omit<Sync, 'changes'> {
     this.#reader = null
     await former?.close()
     this.#setState('hydrating')
-    const { signal } = this.#stop
     const reader = new TableReader({
       connection: this.#options.connection,
       anchor: slot.anchor,
-      signal,
+      signal: this.#stop.signal,
       host: readerHost({
         options: this.#options,
         control: this.#control,
         pipeline: this.#pipeline,
-        endSession: (error) => this.#session?.destroy(error),
+        endSession: (error) => this.#rebuild(error),
         recheck: async () => this.#drift?.look(),
+        probe: () => void this.#prober.probe(),
       }),
     })
     this.#reader = reader
     if (!slot.isNew && (replica.tables.length > 0 || this.#options.consumers.mayRead)) {
       const oids = [...checked.tables.values()].map((table) => table.oid)
-      await awaitWriters(this.#control, oids, signal, (holders) =>
+      await awaitWriters(this.#control, oids, this.#stop.signal, (holders) =>
         this.#waiting(`${holders} transactions that were writing when the sync started`),
       )
     }
@@ -430,9 +434,7 @@ export class SyncEngine implements Omit<Sync, 'changes'> {
       ready: () => this.ready(),
       reader: () => this.#reader,
       replica: () => this.#replica,
-      onFailed: (error) => {
-        if (!this.#stop.signal.aborted) void this.#fail(error)
-      },
+      onFailed: (error) => void this.#fail(error),
     })
   }
 
@@ -445,8 +447,7 @@ export class SyncEngine implements Omit<Sync, 'changes'> {
   }
 
   async #leaveSession(): Promise<void> {
-    const session = this.#session
-    const reader = this.#reader
+    const [session, reader] = [this.#session, this.#reader]
     this.#drift?.stop()
     if (this.#building !== null) {
       // What was read so far goes with the stream that it was merged with.

@@ -74,6 +74,7 @@ export class TableReader {
   /** Whether chunks were rewound since the last one was begun. */
   #isRewound = false
   #mustRest = false
+  #hasRead = false
   #work: Promise<void> | null = null
   #session: RawSession | null = null
   #reader: ChunkReader | null = null
@@ -118,6 +119,16 @@ export class TableReader {
     } finally {
       job.control.signal.removeEventListener('abort', onCancel)
     }
+  }
+
+  /**
+   * Another table or another server is there now: what was read and not merged is worth nothing, and its watermarks may never
+   * come. It is read again, over a session of its own.
+   */
+  readAgain(): void {
+    this.#rewind()
+    this.#session?.destroy(new DbsyncError('POSTGRES.CONNECTION_LOST', 'The chunks are read again.'))
+    this.#bell.ring()
   }
 
   /** Something that steers a job has changed. */
@@ -230,8 +241,9 @@ export class TableReader {
       const startMs = performance.now()
       const { chunk, delivery } = await this.#readChunk(job, range)
       this.#signal.throwIfAborted()
-      // Else it was read on top of a chunk that has to be read again.
-      if (!this.#isRewound) {
+      // It was read on top of a chunk that has to be read again.
+      if (this.#isRewound) this.#host.forgetWatermark(chunk.watermark)
+      else {
         job.noteRead(chunk, performance.now() - startMs)
         this.#queue.push({ chunk, job, delivery })
       }
@@ -306,10 +318,15 @@ export class TableReader {
           delivery.isDelivered = true
           this.drain()
         })
-        return { chunk: await reader.read(job.target.chunkTable, range, watermark), delivery }
+        const chunk = await reader.read(job.target.chunkTable, range, watermark)
+        this.#hasRead = true
+        return { chunk, delivery }
       } catch (error) {
         if (watermark !== null) this.#host.forgetWatermark(watermark)
+        // Nothing was seen: while somebody holds the table for hours, what is delivered must not be kept for a chunk to come.
+        this.#isReading = false
         await this.#afterFailure(job, error, backoff)
+        this.#isReading = true
         if (isBroken(job)) throw error
       }
     }
@@ -318,7 +335,7 @@ export class TableReader {
   async #afterFailure(job: ReadJob, error: unknown, backoff: Backoff): Promise<void> {
     if (this.#signal.aborted || !isDbsyncError(error)) throw error
     const sqlState = error.details['sqlState']
-    // A lock that somebody holds, a statement that took too long, a session that is gone: again, a little later.
+    // A lock that somebody holds, a statement that took too long, a session or a server that is gone: again, a little later.
     if (sqlState === '57014') job.noteTimeout()
     // Of a condition that the caller wrote the caller hears.
     const isOurs = job.selection.kind === 'keys' || job.selection.bounds?.where == null
@@ -327,8 +344,7 @@ export class TableReader {
       await sleep(RETRY_MS * 5, this.#signal)
       return
     }
-    const isPassing =
-      error.code === 'POSTGRES.CONNECTION_LOST' || sqlState === '55P03' || sqlState === '57014'
+    const isPassing = isAway(error, this.#hasRead) || sqlState === '55P03' || sqlState === '57014'
     if (!isPassing) throw error
     if (error.code === 'POSTGRES.CONNECTION_LOST') this.#reader = null
     const waitMs = backoff.nextMs()
@@ -359,6 +375,15 @@ export class TableReader {
     this.#reader = null
     await session?.close()
   }
+}
+
+/** Whether there is no session and may be one later; a limit that never let one in is for whoever set it. */
+function isAway({ code }: DbsyncError, hasRead: boolean): boolean {
+  return (
+    code === 'POSTGRES.CONNECTION_LOST' ||
+    code === 'POSTGRES.CONNECTION_REFUSED' ||
+    (code === 'POSTGRES.LIMIT' && hasRead)
+  )
 }
 
 /** Asked again and again: a table may be given up at any time. */

@@ -196,6 +196,11 @@ export class TestLine implements AsyncDisposable {
     }
   }
 
+  /** As after a failover: what was read and not merged is read again. */
+  readAgain(): void {
+    this.#reader?.readAgain()
+  }
+
   /** Reads rows again, as the sync's `refresh` does. */
   refresh(model: string, options: RefreshOptions = {}): Refresh {
     const reader = this.#reader

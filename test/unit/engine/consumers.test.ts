@@ -107,7 +107,7 @@ test('rows that were read are handled when everyone who wants them has handled t
   for (const each of [one, two, other]) all.add(each)
   const log: string[] = []
   expect([all.wantsRead('Shop'), all.wantsRead('Visit')]).toEqual([true, false])
-  all.pushRead([read], () => log.push('first'))
+  all.pushRead([read], 0, () => log.push('first'))
   expect(other.queue.isIdle).toBe(true)
   await one.queue.next()
   one.queue.finish()
@@ -115,15 +115,35 @@ test('rows that were read are handled when everyone who wants them has handled t
   await two.queue.next()
   two.queue.finish()
   expect(log).toEqual(['first'])
-  all.pushRead([read], () => log.push('second'))
+  all.pushRead([read], 0, () => log.push('second'))
   await one.queue.next()
   one.queue.finish()
   two.queue.close(new Error('left'))
   expect(log).toEqual(['first'])
   all.remove(two)
   expect(log).toEqual(['first', 'second'])
-  all.pushRead([{ ...read, model: 'Visit' }], () => log.push('nobody'))
+  all.pushRead([{ ...read, model: 'Visit' }], 0, () => log.push('nobody'))
   expect(log.at(-1)).toBe('nobody')
+})
+
+test('rows that were read count for their text too, so that wide ones wait at the server', () => {
+  const view = defineView('w', (q) => q.from({ h: Shop }).select(({ h }) => ({ id: h.id, name: h.name })))
+  const captured = capture('Shop', [view])
+  const set = new ConsumerSet(
+    checkOptions({
+      schema,
+      connection: 'postgresql://localhost/nowhere',
+      handlers: { Shop: { read: () => new Promise(() => {}) } },
+    }),
+    { xidReference: () => xid8(1n), onHandled() {}, onRoom() {}, onFailed() {} },
+  )
+  const name = 'x'.repeat(1024 * 1024)
+  const at = { lsn: lsn(1n), commitTime: new Date(0) }
+  let chunks = 0
+  for (; chunks < 50 && set.consumers.hasRoom; chunks += 1) {
+    set.pushChunk(chunkOf(captured, '100:100:', [{ id: `a${chunks}`, name }]), new Unsettled(), at, () => {})
+  }
+  expect(chunks).toBeLessThan(12)
 })
 
 test('waiting for the next item ends with the time given', async () => {
