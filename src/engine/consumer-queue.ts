@@ -16,6 +16,8 @@ export interface ReadBatch {
   readonly bytes: number
   /** Called once the consumer has handled them. */
   readonly onHandled: () => void
+  /** Called instead if it will never handle them. */
+  readonly onAbandoned?: () => void
 }
 
 /** What waits in a queue. */
@@ -57,9 +59,9 @@ export class ConsumerQueue {
   #hasFailed = false
   readonly #stop = new AbortController()
   #spills: SpillFile[] = []
-  #readsInHand: (() => void)[] = []
+  #readsInHand: ReadBatch[] = []
   /** Of reads that waited when the queue ended: they were never taken, so finishing what is in hand says nothing of them. */
-  #readsDropped: (() => void)[] = []
+  #readsDropped: ReadBatch[] = []
   #wake: (() => void) | null = null
 
   constructor(host: QueueHost) {
@@ -135,7 +137,7 @@ export class ConsumerQueue {
     }
     this.#bytes -= item.bytes + ITEM_BYTES
     this.#isInHand = true
-    if (item.kind === 'read') this.#readsInHand.push(item.onHandled)
+    if (item.kind === 'read') this.#readsInHand.push(item)
     else {
       this.#taken = item.transaction.endLsn
       const { spill } = item.transaction
@@ -171,7 +173,7 @@ export class ConsumerQueue {
     this.#handled = this.#taken > this.#handled ? this.#taken : this.#handled
     const reads = this.#readsInHand
     this.#readsInHand = []
-    for (const onHandled of reads) onHandled()
+    for (const { onHandled } of reads) onHandled()
     this.#host.onHandled()
   }
 
@@ -188,17 +190,17 @@ export class ConsumerQueue {
     this.#drop()
   }
 
-  /** Reads that wait or are in hand count as handled: nobody will handle them. */
+  /** Reads that wait or are in hand will not be handled here; others may have had them too. */
   abandonReads(): void {
     const reads = [...this.#readsInHand, ...this.#readsDropped]
     this.#readsInHand = []
     this.#readsDropped = []
-    for (const onHandled of reads) onHandled()
+    for (const { onAbandoned } of reads) onAbandoned?.()
   }
 
   #drop(): void {
     for (const item of this.#items.slice(this.#head)) {
-      if (item.kind === 'read') this.#readsDropped.push(item.onHandled)
+      if (item.kind === 'read') this.#readsDropped.push(item)
       else item.transaction.spill?.release()
     }
     this.#items = []

@@ -74,7 +74,7 @@ export class ConsumerSet implements PipelineConsumers {
   ): boolean {
     const source = { schema: this.#schema, decoder: this.#decoder, unsettled, at }
     const changes = readChanges(chunk, source)
-    if (changes !== null) this.consumers.pushRead(changes, chunk.bytes, onHandled)
+    if (changes !== null) this.consumers.pushRead(chunk.table.model.model, changes, chunk.bytes, onHandled)
     return changes !== null
   }
 

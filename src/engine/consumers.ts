@@ -62,23 +62,28 @@ export class Consumers {
 
   /**
    * Gives rows that were read (`readChanges`; of one model; so many `bytes` of text) to the consumers that want them, behind the
-   * transactions given so far. `onHandled` is called once all of them have handled the rows, at once if nobody wants them.
+   * transactions given so far. `onHandled` is called once all of them have handled the rows; never, if nobody has: all that wanted
+   * them are gone.
    */
-  pushRead(changes: readonly AnyChange[], bytes: number, onHandled: () => void): void {
-    const model = changes[0]?.model
-    const wanting = [...this.#consumers].filter(
-      ({ readModels }) => model !== undefined && readModels.has(model),
-    )
+  pushRead(model: string, changes: readonly AnyChange[], bytes: number, onHandled: () => void): void {
+    const wanting = [...this.#consumers].filter(({ readModels }) => readModels.has(model))
     let left = wanting.length
-    if (left === 0) onHandled()
+    let isHandled = false
+    const end = (byHandling: boolean): void => {
+      left -= 1
+      isHandled ||= byHandling
+      if (left === 0 && isHandled) onHandled()
+    }
+    if (changes.length === 0) {
+      if (left > 0) onHandled()
+      return
+    }
     for (const { queue } of wanting) {
       queue.pushRead({
         changes,
         bytes: bytes + changes.length * READ_ROW_BYTES,
-        onHandled() {
-          left -= 1
-          if (left === 0) onHandled()
-        },
+        onHandled: () => end(true),
+        onAbandoned: () => end(false),
       })
     }
   }

@@ -188,7 +188,9 @@ export class Refreshes {
       null,
       {
         isBusy: () => !consumed.consumers.hasRoom,
-        isBroken: () => this.#host.replica()?.isBroken(model.model) === true,
+        // Nor is there anything to read where everybody who wanted it is gone.
+        isBroken: () =>
+          this.#host.replica()?.isBroken(model.model) === true || !consumed.consumers.wantsRead(model.model),
         push(chunk, onHandled) {
           if (!consumed.pushChunk(chunk, pipeline.unsettled, pipeline.at, onHandled)) return false
           // Snapshots only ever see more: what this one sees, the next chunk's sees.
