@@ -1,3 +1,4 @@
+import { toDbsyncError, type DbsyncError } from '../core/errors.ts'
 import { ZERO_LSN, type Lsn } from '../core/lsn.ts'
 import type { AnyChange } from '../changes/change.ts'
 import type { DecodableTransaction } from '../changes/event-decoder.ts'
@@ -159,6 +160,19 @@ export class ConsumerQueue {
     clearTimeout(timer)
   }
 
+  /** Runs what takes the items, to its end. An error of it fails the queue and is told, unless the queue is over. Never throws. */
+  async run(take: () => Promise<void>, onFailed: (error: DbsyncError) => void): Promise<void> {
+    try {
+      await take()
+    } catch (error) {
+      if (this.isOver) return
+      this.fail()
+      onFailed(toDbsyncError(error))
+    } finally {
+      this.releaseFiles()
+    }
+  }
+
   /** Gives back the files of what was taken, before it counts as handled: they are not read any more. */
   releaseFiles(): void {
     for (const spill of this.#spills) spill.release()
@@ -209,14 +223,4 @@ export class ConsumerQueue {
     this.#fileBytes = 0
     this.#wake?.()
   }
-}
-
-/** Waits for the work, but no longer than `graceMs`. Never throws. */
-export async function settleWithin(work: Promise<unknown>, graceMs: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined
-  const grace = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, graceMs)
-  })
-  await Promise.race([work.catch(() => {}), grace])
-  clearTimeout(timer)
 }

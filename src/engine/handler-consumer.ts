@@ -1,10 +1,11 @@
-import { toDbsyncError, type DbsyncError } from '../core/errors.ts'
+import type { DbsyncError } from '../core/errors.ts'
 import type { AnyChange, MessageEvent } from '../changes/change.ts'
 import type { EventDecoder, Wanted } from '../changes/event-decoder.ts'
 import { attempt, type AttemptHost, type ErrorPolicy } from './attempt.ts'
-import { ConsumerQueue, settleWithin, type QueueHost, type QueueItem } from './consumer-queue.ts'
+import { ConsumerQueue, type QueueHost, type QueueItem } from './consumer-queue.ts'
 import type { Consumer } from './consumers.ts'
 import type { MessageConsumer } from './message.ts'
+import { settleWithin } from './settle-within.ts'
 import { Turn } from './turn.ts'
 
 /** Handlers of one model, by kind of change. */
@@ -52,7 +53,10 @@ export class HandlerConsumer implements Consumer {
       [...handlers].flatMap(([model, { read }]) => (read === undefined ? [] : [model])),
     )
     this.#wanted = { models: new Set(handlers.keys()), messages: messages.size > 0 }
-    this.#work = this.#run()
+    this.#work = this.queue.run(
+      () => this.#take(),
+      (error) => host.onFailed(error),
+    )
   }
 
   async close(reason: Error, graceMs: number): Promise<void> {
@@ -60,19 +64,11 @@ export class HandlerConsumer implements Consumer {
     await settleWithin(this.#work, graceMs)
   }
 
-  async #run(): Promise<void> {
-    try {
-      for (let item = await this.queue.next(); item !== null; item = await this.queue.next()) {
-        const isWhole = await this.#handle(item)
-        if (!isWhole) return
-        this.queue.finish()
-      }
-    } catch (error) {
-      if (this.queue.isOver) return
-      this.queue.fail()
-      this.#host.onFailed(toDbsyncError(error))
-    } finally {
-      this.queue.releaseFiles()
+  async #take(): Promise<void> {
+    for (let item = await this.queue.next(); item !== null; item = await this.queue.next()) {
+      const isWhole = await this.#handle(item)
+      if (!isWhole) return
+      this.queue.finish()
     }
   }
 

@@ -92,7 +92,6 @@ export class ReadJob {
   #pending = 0
   #scan: number | null = null
   #notBeforeMs = 0
-  #rows = 0
 
   constructor(target: ReadTarget, selection: ReadSelection, control = new ReadControl()) {
     this.target = target
@@ -106,11 +105,6 @@ export class ReadJob {
   /** Resolves once every row is merged. Throws: what ended the reading before. */
   get done(): Promise<void> {
     return this.#done.promise
-  }
-
-  /** Rows merged so far. */
-  get rows(): number {
-    return this.#rows
   }
 
   get isEnded(): boolean {
@@ -170,7 +164,6 @@ export class ReadJob {
   /** A chunk was merged. */
   noteMerged(chunk: Chunk): void {
     this.#pending -= 1
-    this.#rows += chunk.rows
     const isDone = this.#isAsked && this.#pending === 0 && !this.#isEnded
     if (isDone && this.#scan !== null && this.selection.kind === 'scan') {
       this.target.end(this.#scan, this.selection.bounds === null)

@@ -1,11 +1,12 @@
-import { DbsyncError, toDbsyncError } from '../core/errors.ts'
+import { DbsyncError } from '../core/errors.ts'
 import { ZERO_LSN } from '../core/lsn.ts'
 import type { EventDecoder, Wanted } from '../changes/event-decoder.ts'
 import type { Span } from '../wal/transaction.ts'
 import { attempt, type ErrorPolicy } from './attempt.ts'
-import { ConsumerQueue, settleWithin, type QueueItem } from './consumer-queue.ts'
+import { ConsumerQueue, type QueueItem } from './consumer-queue.ts'
 import type { Consumer } from './consumers.ts'
 import type { HandlerHost } from './handler-consumer.ts'
+import { settleWithin } from './settle-within.ts'
 import { SinkBatch, type SinkCall } from './sink-batch.ts'
 import type { Sink } from './sink.ts'
 import { Turn } from './turn.ts'
@@ -46,7 +47,10 @@ export class SinkConsumer implements Consumer {
     this.#host = host
     this.#wanted = { models: this.readModels, messages: false }
     this.#batch = new SinkBatch(order)
-    this.#work = this.#run()
+    this.#work = this.queue.run(
+      () => this.#take(),
+      (error) => host.onFailed(error),
+    )
   }
 
   async close(reason: Error, graceMs: number): Promise<void> {
@@ -54,27 +58,19 @@ export class SinkConsumer implements Consumer {
     await settleWithin(this.#work, graceMs)
   }
 
-  async #run(): Promise<void> {
-    try {
-      for (;;) {
-        const item = await this.queue.next(this.#waitMs())
-        if (item === null) return
-        if (item !== 'timeout') {
-          await this.#fold(item)
-          if (this.queue.isOver) return
-        }
-        if (this.#batch.isEmpty) this.queue.finish()
-        else if (this.#isFull() || this.#waitMs() === 0) {
-          if (!(await this.#flush())) return
-          this.queue.finish()
-        }
+  async #take(): Promise<void> {
+    for (;;) {
+      const item = await this.queue.next(this.#waitMs())
+      if (item === null) return
+      if (item !== 'timeout') {
+        await this.#fold(item)
+        if (this.queue.isOver) return
       }
-    } catch (error) {
-      if (this.queue.isOver) return
-      this.queue.fail()
-      this.#host.onFailed(toDbsyncError(error))
-    } finally {
-      this.queue.releaseFiles()
+      if (this.#batch.isEmpty) this.queue.finish()
+      else if (this.#isFull() || this.#waitMs() === 0) {
+        if (!(await this.#flush())) return
+        this.queue.finish()
+      }
     }
   }
 

@@ -8,6 +8,7 @@ import type { ChunkRange } from '../snapshot/chunk-query.ts'
 import { ChunkReader, type Chunk } from '../snapshot/chunk-reader.ts'
 import { seesAllOf, type Snapshot } from '../snapshot/visibility.ts'
 import { ReadJob, type ReadTarget } from './read-job.ts'
+import { settleWithin } from './settle-within.ts'
 
 /** What reading tables needs of the stream. */
 export interface TableReaderHost {
@@ -180,12 +181,7 @@ export class TableReader {
     this.#bell.ring()
     await this.#closeSession()
     // A session that is just being opened is closed by the reading itself.
-    let timer: NodeJS.Timeout | undefined
-    const grace = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, CLOSE_GRACE_MS)
-    })
-    await Promise.race([this.#work, grace])
-    clearTimeout(timer)
+    if (this.#work !== null) await settleWithin(this.#work, CLOSE_GRACE_MS)
   }
 
   #go(): void {
