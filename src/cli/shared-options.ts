@@ -1,6 +1,6 @@
 import { Option, type Command } from 'commander'
 import type { SchemaContract } from '../contract/schema-contract.ts'
-import type { ConnectionTarget } from '../postgres/resolve-connection.ts'
+import { targetOf, type ConnectionTarget } from '../postgres/resolve-connection.ts'
 import { readConnection } from './read-connection.ts'
 import { readContract } from './read-contract.ts'
 import type { Terminal } from './terminal.ts'
@@ -39,11 +39,7 @@ export function withPublication(command: Command): Command {
 
 /** Where the database is. Throws: CONFIG.INVALID_OPTIONS. */
 export function connectionOf(options: SharedOptions, terminal: Terminal): ConnectionTarget {
-  const connection = readConnection(options.url, terminal.env)
-  if (options.allowInsecure !== true) return connection
-  return typeof connection === 'string'
-    ? { connectionString: connection, allowInsecure: true }
-    : { ...connection, allowInsecure: true }
+  return targetOf(readConnection(options.url, terminal.env), options.allowInsecure)
 }
 
 /** The contract and where the database is. Throws: CONFIG.INVALID_OPTIONS, CONTRACT.INVALID. */

@@ -4,6 +4,7 @@ import type { Schema } from '../contract/schema-contract.ts'
 import { assertPublicationName } from '../postgres/publication.ts'
 import {
   resolveConnection,
+  targetOf,
   type ConnectionOptions,
   type ConnectionTarget,
 } from '../postgres/resolve-connection.ts'
@@ -176,8 +177,7 @@ export function checkOptions(options: SyncOptions): CheckedOptions {
 
 /** Refuses now what no session would get through; each resolves it again, so that a renewed certificate file is read. */
 function checkConnection({ connection, allowInsecure = false }: SyncOptions): ConnectionTarget {
-  const given = typeof connection === 'string' ? { connectionString: connection } : connection
-  const target = { ...given, allowInsecure }
+  const target = targetOf(connection, allowInsecure)
   resolveConnection(target)
   return target
 }

@@ -1,6 +1,6 @@
 import { quoteIdentifier } from '../core/quote.ts'
 import { findDroppablePublication, findDroppableSlot } from '../postgres/check-removal.ts'
-import type { ConnectionOptions } from '../postgres/resolve-connection.ts'
+import { targetOf, type ConnectionOptions } from '../postgres/resolve-connection.ts'
 import { ControlSession } from '../postgres/control-session.ts'
 import { ReadingStore } from '../postgres/reading-store.ts'
 import { assertSlotName } from '../replication/slot.ts'
@@ -42,11 +42,7 @@ export async function uninstall(options: UninstallOptions): Promise<Uninstalled>
   const slot = options.slot ?? 'dbsync'
   const publication = options.publication ?? 'dbsync'
   assertSlotName(slot)
-  const { connection } = options
-  const given = typeof connection === 'string' ? { connectionString: connection } : connection
-  const control = new ControlSession(
-    options.allowInsecure === true ? { ...given, allowInsecure: true } : given,
-  )
+  const control = new ControlSession(targetOf(options.connection, options.allowInsecure))
   try {
     const dropped = await control.use('drop slot and publication', async (client) => {
       const hasSlot = await findDroppableSlot(client, slot)

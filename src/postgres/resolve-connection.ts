@@ -71,6 +71,11 @@ export function resolveConnection(target: ConnectionTarget): pg.ClientConfig {
 
 type GivenConfig = pg.ClientConfig & { readonly allowInsecure?: boolean }
 
+/** The same connection, with what the caller allows. */
+export function targetOf(connection: ConnectionOptions, allowInsecure = false): ConnectionTarget {
+  return { ...asObject(connection), allowInsecure }
+}
+
 function asObject(target: ConnectionTarget): GivenConfig {
   return typeof target === 'string' ? { connectionString: target } : target
 }

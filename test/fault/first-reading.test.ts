@@ -1,22 +1,16 @@
 import { createSync, type SyncEvent } from 'prisma-dbsync'
 import { expect, test } from 'vitest'
 import { schema } from '../../generated/dbsync/index.ts'
-import { testDatabase, type TestDatabase } from '../support/database.ts'
+import { testDatabase } from '../support/database.ts'
 import { proxy, sleep, until, within } from '../support/faults.ts'
-import { seedExample } from '../support/workload.ts'
-
-async function seed(db: TestDatabase, visits: number): Promise<void> {
-  const client = await db.connect()
-  await seedExample(client, { users: 60, restaurants: 40, visits })
-  await client.end()
-}
+import { seedExample, seedVisits } from '../support/workload.ts'
 
 const keyOf = ({ userId, restaurantId }: { userId: number; restaurantId: string }): string =>
   `${userId} ${restaurantId}`
 
 test('rows that wait while another item is in hand are not noted as handled by closing', async () => {
   await using db = await testDatabase()
-  await seed(db, 2_400)
+  await seedVisits(db, 2_400)
   const seen = new Set<string>()
   let gate = Promise.resolve()
   let release = (): void => {}
@@ -79,7 +73,7 @@ test('rows that wait while another item is in hand are not noted as handled by c
 
 test('a server that cannot be reached for a while does not end a sync that reads rows for its consumers', async () => {
   await using db = await testDatabase()
-  await seed(db, 2_400)
+  await seedVisits(db, 2_400)
   const link = await proxy(db.url)
   const seen = new Set<string>()
   const events: SyncEvent[] = []

@@ -2,16 +2,10 @@ import { afterEach, expect, test, vi } from 'vitest'
 import { ChunkWriter } from '../../src/changes/chunk-writer.ts'
 import { DbsyncError } from '../../src/core/errors.ts'
 import { Restaurant, Visit } from '../../generated/dbsync/index.ts'
-import { testDatabase, type TestDatabase } from '../support/database.ts'
+import { testDatabase } from '../support/database.ts'
 import { proxy, sleep, until, within } from '../support/faults.ts'
 import { exampleSync, expectExact } from '../support/views.ts'
-import { seedExample } from '../support/workload.ts'
-
-async function seed(db: TestDatabase): Promise<void> {
-  const client = await db.connect()
-  await seedExample(client, { users: 60, restaurants: 40, visits: 500 })
-  await client.end()
-}
+import { seedExample, seedVisits } from '../support/workload.ts'
 
 afterEach(() => {
   vi.restoreAllMocks()
@@ -19,7 +13,7 @@ afterEach(() => {
 
 test('a chunk that ends in the middle of its merge is not gone on with: the tables are read anew', async () => {
   await using db = await testDatabase()
-  await seed(db)
+  await seedVisits(db, 500)
   const { sync, events } = exampleSync(db.url, { slot: { name: `s_${db.name}`, durable: true } })
   await sync.start()
   // oxlint-disable-next-line typescript/unbound-method -- called with its object below
@@ -42,7 +36,7 @@ test('a chunk that ends in the middle of its merge is not gone on with: the tabl
 
 test('a lock that keeps a chunk waiting keeps neither transactions in memory nor WAL at the server', async () => {
   await using db = await testDatabase()
-  await seed(db)
+  await seedVisits(db, 500)
   const { sync } = exampleSync(db.url, { slot: { name: `s_${db.name}`, durable: true } })
   await sync.start()
   const holder = await db.connect()
@@ -91,7 +85,7 @@ test('a refresh of a part outlives control sessions that are lost while it looks
 
 test('closing while the stream begins leaves no timer behind', async () => {
   await using db = await testDatabase()
-  await seed(db)
+  await seedVisits(db, 500)
   const link = await proxy(db.url)
   const timers = vi.spyOn(globalThis, 'setInterval')
   const ended = vi.spyOn(globalThis, 'clearInterval')

@@ -2,22 +2,16 @@ import { fork } from 'node:child_process'
 import { createSync, sink, type SyncEvent } from 'prisma-dbsync'
 import { expect, test } from 'vitest'
 import { schema, Visit, type RestaurantRow } from '../../generated/dbsync/index.ts'
-import { testDatabase, type TestDatabase } from '../support/database.ts'
+import { testDatabase } from '../support/database.ts'
 import { sleep, until } from '../support/faults.ts'
-import { seedExample, startWriters } from '../support/workload.ts'
-
-async function seed(db: TestDatabase, visits = 2_000): Promise<void> {
-  const client = await db.connect()
-  await seedExample(client, { users: 60, restaurants: 40, visits })
-  await client.end()
-}
+import { seedVisits, startWriters } from '../support/workload.ts'
 
 const keyOf = ({ userId, restaurantId }: { userId: number; restaurantId: string }): string =>
   `${userId} ${restaurantId}`
 
 test('the first reading and the changes together give every consumer what the table holds, under writers', async () => {
   await using db = await testDatabase()
-  await seed(db)
+  await seedVisits(db)
   const copy = new Map<string, string>()
   const sunk = new Map<string, string>()
   const events: SyncEvent[] = []
@@ -82,7 +76,7 @@ test('the first reading and the changes together give every consumer what the ta
 
 test('rows are read for consumers when they are asked for, and the views keep theirs', async () => {
   await using db = await testDatabase()
-  await seed(db, 100)
+  await seedVisits(db, 100)
   const read: RestaurantRow[] = []
   const sync = createSync({
     schema,
@@ -109,7 +103,7 @@ test('rows are read for consumers when they are asked for, and the views keep th
 
 test('a request that cannot be understood is told and nothing else', async () => {
   await using db = await testDatabase()
-  await seed(db, 100)
+  await seedVisits(db, 100)
   const events: SyncEvent[] = []
   const sync = createSync({
     schema,
@@ -131,7 +125,7 @@ test('a request that cannot be understood is told and nothing else', async () =>
 
 test('a durable sync that is killed goes on with its first reading after the last chunk that was handled', async () => {
   await using db = await testDatabase()
-  await seed(db, 2_400)
+  await seedVisits(db, 2_400)
   const slot = `s_${db.name}`
   const run = async (killAfter: number): Promise<string[]> => {
     const child = fork(new URL('../support/reading-child.ts', import.meta.url), [db.url, slot], {

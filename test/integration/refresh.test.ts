@@ -6,17 +6,11 @@ import { testDatabase, type TestDatabase } from '../support/database.ts'
 import { cutStream, sleep, until, within } from '../support/faults.ts'
 import { TestLine } from '../support/line.ts'
 import { exampleSync, exampleViews, expectExact } from '../support/views.ts'
-import { seedExample, startWriters } from '../support/workload.ts'
-
-async function seed(db: TestDatabase, visits = 2_000): Promise<void> {
-  const client = await db.connect()
-  await seedExample(client, { users: 60, restaurants: 40, visits })
-  await client.end()
-}
+import { seedVisits, startWriters } from '../support/workload.ts'
 
 /** A line over the seeded example whose visits are wrong in three ways: one lacks, one differs, one is not in the database. */
 async function damagedLine(db: TestDatabase): Promise<TestLine> {
-  await seed(db)
+  await seedVisits(db)
   const line = await TestLine.open(db)
   await line.hydrate()
   const visits = line.replica.table('Visit')?.table
@@ -86,7 +80,7 @@ test('a refresh of another range leaves ghosts where they are', async () => {
 
 test('views stay exact while tables are refreshed under writers, paused and resumed', async () => {
   await using db = await testDatabase()
-  await seed(db)
+  await seedVisits(db)
   const { sync, events } = exampleSync(db.url)
   await sync.start()
   const writers = startWriters(await Promise.all([db.connect(), db.connect(), db.connect()]), 20_261_122)
@@ -114,7 +108,7 @@ function refreshEvents(events: readonly SyncEvent[]): { readonly progress: Refre
 
 test('a refresh tells how far it is, how fast, and how long the rest takes', async () => {
   await using db = await testDatabase()
-  await seed(db)
+  await seedVisits(db)
   const { sync, events } = exampleSync(db.url)
   await sync.start()
   const refresh = sync.refresh(Visit, { rowsPerSecond: 4_000 })
@@ -137,7 +131,7 @@ test('a refresh tells how far it is, how fast, and how long the rest takes', asy
 
 test('a paused refresh reads nothing, holds nothing back, and goes on where it was', async () => {
   await using db = await testDatabase()
-  await seed(db)
+  await seedVisits(db)
   const { sync } = exampleSync(db.url)
   await sync.start()
   const refresh = sync.refresh(Visit, { rowsPerSecond: 1_000 })
@@ -159,7 +153,7 @@ test('a paused refresh reads nothing, holds nothing back, and goes on where it w
 
 test('a cancelled refresh ends with its code and leaves the views exact', async () => {
   await using db = await testDatabase()
-  await seed(db)
+  await seedVisits(db)
   const { sync } = exampleSync(db.url)
   await sync.start()
   const refresh = sync.refresh(Visit, { rowsPerSecond: 200 })
@@ -181,7 +175,7 @@ test.for([
   ['a temporary slot', {}],
 ] as const)('a refresh outlives a lost stream on %s', async ([, options]) => {
   await using db = await testDatabase()
-  await seed(db)
+  await seedVisits(db)
   const { sync } = exampleSync(db.url, options)
   await sync.start()
   const refresh = sync.refresh(Visit, { rowsPerSecond: 1_000 })
@@ -196,7 +190,7 @@ test.for([
 
 test('closing the sync ends a refresh', async () => {
   await using db = await testDatabase()
-  await seed(db)
+  await seedVisits(db)
   const { sync } = exampleSync(db.url)
   await sync.start()
   const refresh = sync.refresh(Visit, { rowsPerSecond: 100 })
@@ -208,7 +202,7 @@ test('closing the sync ends a refresh', async () => {
 
 test('what refresh cannot do is told with a code, and nothing else stops', async () => {
   await using db = await testDatabase()
-  await seed(db)
+  await seedVisits(db)
   const sync = createSync({ schema, connection: db.url, views: { grandTotal: exampleViews.grandTotal } })
   expect(() => sync.refresh(Visit)).toThrow(expect.objectContaining({ code: 'SYNC.STATE' }))
   await sync.start()

@@ -1,4 +1,5 @@
 import type pg from 'pg'
+import type { TestDatabase } from './database.ts'
 
 /** A small deterministic generator: the same seed, the same history. */
 export function randomSource(seed: number): (bound: number) => number {
@@ -29,6 +30,13 @@ export async function seedExample(
            (i % 9000) / 100.0 - 10, CASE WHEN i % 7 = 0 THEN NULL ELSE 1 + i % 5 END
     FROM generate_series(0, ${Math.min(size.visits, size.users * size.restaurants)} - 1) i;
     ANALYZE`)
+}
+
+/** Fills a database's tables with so many visits of 60 users at 40 restaurants. */
+export async function seedVisits(db: TestDatabase, visits = 2_000): Promise<void> {
+  const client = await db.connect()
+  await seedExample(client, { users: 60, restaurants: 40, visits })
+  await client.end()
 }
 
 /** One random transaction on the example's tables: several statements, moves of keys, now and then a rollback. */
