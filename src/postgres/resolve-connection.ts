@@ -71,9 +71,9 @@ export function resolveConnection(target: ConnectionTarget): pg.ClientConfig {
 
 type GivenConfig = pg.ClientConfig & { readonly allowInsecure?: boolean }
 
-/** The same connection, with what the caller allows. */
-export function targetOf(connection: ConnectionOptions, allowInsecure = false): ConnectionTarget {
-  return { ...asObject(connection), allowInsecure }
+/** The same connection, with what the caller allows beside what the connection itself allows. */
+export function targetOf(connection: ConnectionTarget, allowInsecure = false): ConnectionTarget {
+  return allowInsecure ? { ...asObject(connection), allowInsecure } : connection
 }
 
 function asObject(target: ConnectionTarget): GivenConfig {
