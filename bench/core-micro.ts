@@ -1,6 +1,8 @@
 import type { ColumnContract, DecimalLike, Schema } from '../src/contract/schema-contract.ts'
 import { compileViews } from '../src/views/compile.ts'
-import type { AggregateIr, AggregateName, ColumnIr, TypeIr, ViewIr } from '../src/views/view-ir.ts'
+import type { BlockIr } from '../src/views/block-ir.ts'
+import type { AggregateIr, AggregateName, ColumnIr, TypeIr } from '../src/views/view-ir.ts'
+import { blockView } from '../test/support/block-view.ts'
 
 // Operator core alone: 1 M visits, 10 k restaurants, 100 k users, three views; single-row updates of rating and amount.
 
@@ -79,7 +81,7 @@ const aggregate = (name: AggregateName, argument: ColumnIr | null): AggregateIr 
   type: NUMBER,
 })
 
-function grouped(name: string, model: 'u' | 'r', joined: string, outputs: ViewIr['select']): ViewIr {
+function grouped(name: string, model: 'u' | 'r', joined: string, outputs: BlockIr['select']): BlockIr {
   const on = {
     kind: 'call',
     name: 'eq',
@@ -88,7 +90,6 @@ function grouped(name: string, model: 'u' | 'r', joined: string, outputs: ViewIr
   } as const
   const label = model === 'r' ? 'name' : 'userName'
   return {
-    version: 1,
     name,
     sources: [
       { alias: model, model: ALIASES[model] ?? '', join: null },
@@ -115,8 +116,7 @@ const userSpend = grouped('user_spend', 'u', 'userId', [
   { name: 'spent', expression: aggregate('sum', ref('v', 'amountSpent')) },
   { name: 'most', expression: aggregate('max', ref('v', 'amountSpent')) },
 ])
-const grandTotal: ViewIr = {
-  version: 1,
+const grandTotal: BlockIr = {
   name: 'grand_total',
   sources: [{ alias: 'v', model: 'Visit', join: null }],
   where: null,
@@ -143,14 +143,14 @@ function random(below: number): number {
 
 function run(
   title: string,
-  views: readonly ViewIr[],
+  views: readonly BlockIr[],
   visits: number,
   restaurants: number,
   users: number,
 ): void {
   globalThis.gc?.()
   const heapBefore = process.memoryUsage().heapUsed + process.memoryUsage().arrayBuffers
-  const replica = compileViews(schema, views)
+  const replica = compileViews(schema, views.map(blockView))
   const feed = (model: string, values: readonly string[]): void => {
     const table = replica.tables.get(model)
     if (table === undefined) return

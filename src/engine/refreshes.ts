@@ -22,6 +22,7 @@ import {
 } from './refresh.ts'
 import type { Replica } from './replica.ts'
 import type { TableReader } from './table-reader.ts'
+import { modelsOf as modelsOfQuery } from '../views/models-of.ts'
 
 /** What reading rows again, and reading them for consumers, needs of the sync. */
 export interface RefreshesHost {
@@ -146,7 +147,7 @@ export class Refreshes {
   /** Models that something of this sync reads. */
   #known(): readonly string[] {
     const { options, consumed } = this.#host
-    const viewed = Object.values(options.views).flatMap((view) => view.ir.sources.map(({ model }) => model))
+    const viewed = Object.values(options.views).flatMap((view) => modelsOfQuery(view.ir.query))
     const wanted = [...options.consumers.models].filter(
       (model) => consumed?.consumers.wantsRead(model) === true,
     )

@@ -1,5 +1,5 @@
 import { DbsyncError } from '../core/errors.ts'
-import type { CallIr, CallName, ColumnIr, ExpressionIr } from '../views/view-ir.ts'
+import type { CallIr, ColumnIr, ExpressionIr } from '../views/view-ir.ts'
 import type { Interner } from '../zset/interner.ts'
 import {
   type ColumnOperand,
@@ -36,9 +36,10 @@ export interface PredicateContext {
 export function makePredicate(expression: ExpressionIr, context: PredicateContext): Predicate {
   switch (expression.kind) {
     case 'aggregate':
+    case 'nested':
       throw new DbsyncError(
         'VIEW.INVALID_DEFINITION',
-        `${context.path}: found an aggregate; need a condition on rows.`,
+        `${context.path}: found an aggregate or a nested result; need a condition on rows.`,
       )
     case 'literal': {
       const { text } = expression
@@ -89,12 +90,22 @@ function makeCall(call: CallIr, context: PredicateContext): Predicate {
       const tests = call.args.slice(1).map((item) => makeTest('eq', tested, item, context))
       return negate(makeAnd(tests.map(negate)))
     }
-    default:
+    case 'eq':
+    case 'ne':
+    case 'gt':
+    case 'gte':
+    case 'lt':
+    case 'lte':
       return makeTest(call.name, required(first, call, context), required(second, call, context), context)
+    default:
+      throw new DbsyncError(
+        'VIEW.UNSUPPORTED',
+        `${context.path}: found ${call.name}; this version has none. Leave it out.`,
+      )
   }
 }
 
-type ComparisonName = Exclude<CallName, 'and' | 'or' | 'not' | 'isNull' | 'isNotNull' | 'inArray'>
+type ComparisonName = 'eq' | 'ne' | 'gt' | 'gte' | 'lt' | 'lte'
 
 const OUTCOMES: Readonly<Record<ComparisonName, (order: number) => Truth>> = {
   eq: (order) => (order === 0 ? TRUE : FALSE),

@@ -55,8 +55,15 @@ export function checkCall(
       return checkNullTest(scope, name, args[0], place)
     case 'inArray':
       return checkInArray(scope, args, place)
-    default:
+    case 'eq':
+    case 'ne':
+    case 'gt':
+    case 'gte':
+    case 'lt':
+    case 'lte':
       return checkComparison(scope, name, args[0], args[1], place)
+    default:
+      return scope.problems.add('VIEW.UNSUPPORTED', place, `this version has no function ${name}`)
   }
 }
 

@@ -10,7 +10,7 @@ import { isExpression } from './expression.ts'
 import { identifyingColumns, inferKey, outputsOf } from './infer-key.ts'
 import { Problems } from './problems.ts'
 import type { RawQuery } from './query-builder.ts'
-import type { CallIr, ColumnIr, ExpressionIr, OutputIr, SourceIr, ViewIr } from './view-ir.ts'
+import type { CallIr, ColumnIr, ExpressionIr, OutputIr, SelectIr, SourceIr, ViewIr } from './view-ir.ts'
 
 const VIEW_NAME = /^[a-z_][a-z0-9_]{0,62}$/
 
@@ -60,18 +60,31 @@ export function checkView(
   const key =
     keyOption === undefined ? inferred : checkKeyOption(scope, keyOption, identifying, inferred, select)
   problems.throwIfAny()
-  return { ir: { version: 1, name, sources, where, groupBy: group, select, key }, schema: scope.schema }
+  const checked: SelectIr = {
+    kind: 'select',
+    sources,
+    where,
+    exists: [],
+    groupBy: group,
+    having: null,
+    select,
+    distinct: false,
+    order: [],
+    limit: null,
+  }
+  return { ir: { version: 2, name, query: checked, key }, schema: scope.schema }
 }
 
 function checkJoins(scope: CheckScope, query: RawQuery): readonly SourceIr[] {
   return scope.sources.map(({ alias, model }, index): SourceIr => {
     const join = query.sources[index]?.join ?? null
-    if (join === null) return { alias, model: model.model, join: null }
+    const from = { kind: 'table', model: model.model } as const
+    if (join === null) return { alias, from, join: null }
     const place = `${join.kind}Join.${alias}`
     const visible = { ...scope, sources: scope.sources.slice(0, index + 1) }
     const on = checkPredicate(visible, join.on, place)
     if (on !== null) checkJoin(visible, alias, join.kind, on, place)
-    return { alias, model: model.model, join: on === null ? null : { kind: join.kind, on } }
+    return { alias, from, join: on === null ? null : { kind: join.kind, on } }
   })
 }
 

@@ -10,6 +10,7 @@ import { Interner } from '../zset/interner.ts'
 import { maskOf, SourceTable } from '../zset/source-table.ts'
 import type { SecondaryIndex } from '../zset/secondary-index.ts'
 import { compileOutputs } from './compile-outputs.ts'
+import { lower } from './lower.ts'
 import { type PlannedSource, planView, type ViewPlan } from './plan.ts'
 import type { CallIr, ColumnIr, ExpressionIr, ViewIr } from './view-ir.ts'
 
@@ -34,7 +35,7 @@ export interface Replica {
  * Throws: VIEW.INVALID_DEFINITION, VIEW.UNSUPPORTED, VIEW.NOT_EXACT, CONFIG.DUPLICATE_VIEW, CONTRACT.INVALID.
  */
 export function compileViews(schema: Schema, views: readonly ViewIr[]): Replica {
-  const plans = views.map((ir) => planView(schema, ir))
+  const plans = views.map((ir) => planView(schema, lower(ir)))
   const requests = requestTables(plans)
   const interner = new Interner()
   const tables = new Map<string, SourceTable>()

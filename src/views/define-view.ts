@@ -74,7 +74,7 @@ export function defineView<Row, Inferred, const K extends string = never>(
     )
   }
   const { ir, schema } = checkView(name, query.raw, options.key)
-  const sql = toSql(ir, schema)
+  const sql = toSql(ir.query, schema)
   const fingerprint = createHash('sha256')
     .update(JSON.stringify([ir, sql]))
     .digest('hex')

@@ -1,5 +1,6 @@
 import type { Schema } from '../contract/schema-contract.ts'
 import { modelOf } from '../contract/lookup.ts'
+import { tableOf } from './models-of.ts'
 import { determinedFields } from './check-joins.ts'
 import type { ColumnIr, OutputIr, SourceIr, ViewIr } from './view-ir.ts'
 
@@ -17,7 +18,7 @@ export function identifyingColumns(
   sources: readonly SourceIr[],
   groupBy: readonly ColumnIr[] | null,
 ): readonly Column[] {
-  const keys = new Map(sources.map(({ alias, model }) => [alias, modelOf(schema, model).key]))
+  const keys = new Map(sources.map((source) => [source.alias, modelOf(schema, tableOf(source)).key]))
   if (groupBy === null) {
     return sources.flatMap((source) => {
       const determined = determinedFields(source)

@@ -2,7 +2,8 @@ import { columnOf, modelOf } from '../contract/lookup.ts'
 import type { ColumnContract, ModelContract, Schema } from '../contract/schema-contract.ts'
 import { DbsyncError } from '../core/errors.ts'
 import { type Capability, capabilityOf } from './capabilities.ts'
-import type { AggregateIr, CallIr, ColumnIr, ExpressionIr, ViewIr } from './view-ir.ts'
+import type { BlockIr } from './block-ir.ts'
+import type { AggregateIr, CallIr, ColumnIr, ExpressionIr } from './view-ir.ts'
 
 /** How a source hangs on an earlier one: equal pairs of fields, in one order on both sides. */
 export interface JoinEdge {
@@ -33,7 +34,7 @@ export type ViewShape = 'single' | 'grouped' | 'keyed' | 'bag'
 
 /** A view, resolved against the schema: what to index, what to store, what to compute. */
 export interface ViewPlan {
-  readonly ir: ViewIr
+  readonly ir: BlockIr
   readonly shape: ViewShape
   readonly sources: readonly PlannedSource[]
   /** WHERE and what inner joins ask beyond their edge. */
@@ -50,7 +51,7 @@ export interface ViewPlan {
  *
  * Throws: VIEW.INVALID_DEFINITION, VIEW.UNSUPPORTED or VIEW.NOT_EXACT with the path of what is refused.
  */
-export function planView(schema: Schema, ir: ViewIr): ViewPlan {
+export function planView(schema: Schema, ir: BlockIr): ViewPlan {
   const planner = new Planner(schema, ir)
   return planner.plan()
 }
@@ -66,11 +67,11 @@ interface DraftSource {
 
 class Planner {
   readonly #schema: Schema
-  readonly #ir: ViewIr
+  readonly #ir: BlockIr
   readonly #sources: DraftSource[] = []
   readonly #conditions: ExpressionIr[] = []
 
-  constructor(schema: Schema, ir: ViewIr) {
+  constructor(schema: Schema, ir: BlockIr) {
     this.#schema = schema
     this.#ir = ir
   }
@@ -332,6 +333,8 @@ class Planner {
       this.#useCondition(expression, path, false)
       return
     }
+    if (expression.kind === 'nested')
+      throw this.#error('VIEW.UNSUPPORTED', path, 'a nested result', 'columns and aggregates')
     if (shape === 'grouped' && !(this.#ir.groupBy ?? []).some((column) => sameColumn(column, expression))) {
       throw this.#invalid(
         path,

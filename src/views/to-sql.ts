@@ -1,9 +1,10 @@
 import { columnOf, modelOf } from '../contract/lookup.ts'
 import type { ModelContract, Schema } from '../contract/schema-contract.ts'
-import { invariant } from '../core/errors.ts'
+import { DbsyncError, invariant } from '../core/errors.ts'
 import { quoteIdentifier, quoteLiteral } from '../core/quote.ts'
 import { parsePgTypeName } from '../values/pg-type.ts'
-import type { AggregateIr, CallIr, ColumnIr, ExpressionIr, LiteralIr, TypeIr, ViewIr } from './view-ir.ts'
+import { tableOf } from './models-of.ts'
+import type { AggregateIr, CallIr, ColumnIr, ExpressionIr, LiteralIr, QueryIr, TypeIr } from './view-ir.ts'
 
 const OPERATORS = { eq: '=', ne: '<>', gt: '>', gte: '>=', lt: '<', lte: '<=' } as const
 
@@ -15,21 +16,23 @@ const OPERATORS = { eq: '=', ne: '<>', gt: '>', gte: '>=', lt: '<', lte: '<=' } 
  *
  * Throws: CONTRACT.INVALID if the schema lacks a model or a field of the view.
  */
-export function toSql(ir: ViewIr, schema: Schema): string {
-  const models = new Map(ir.sources.map(({ alias, model }) => [alias, modelOf(schema, model)]))
+export function toSql(ir: QueryIr, schema: Schema): string {
+  invariant(ir.kind === 'select', 'a set operation')
+  const models = new Map(ir.sources.map((source) => [source.alias, modelOf(schema, tableOf(source))]))
   const select = ir.select.map(
     ({ name, expression }) => `  ${writeExpression(expression, models)} AS ${quoteIdentifier(name)}`,
   )
-  const from = ir.sources.map(({ alias, model, join }) => {
-    const { schema: namespace, table } = modelOf(schema, model)
-    const name = `${quoteIdentifier(namespace)}.${quoteIdentifier(table)} AS ${quoteIdentifier(alias)}`
+  const from = ir.sources.map((source) => {
+    const { join } = source
+    const { schema: namespace, table } = modelOf(schema, tableOf(source))
+    const name = `${quoteIdentifier(namespace)}.${quoteIdentifier(table)} AS ${quoteIdentifier(source.alias)}`
     if (join === null) return `FROM ${name}`
     return `${join.kind === 'left' ? 'LEFT' : 'INNER'} JOIN ${name} ON ${writeExpression(join.on, models)}`
   })
   const lines = ['SELECT', select.join(',\n'), ...from]
   if (ir.where !== null) lines.push(`WHERE ${writeExpression(ir.where, models)}`)
   if (ir.groupBy !== null && ir.groupBy.length > 0) {
-    lines.push(`GROUP BY ${ir.groupBy.map((column) => writeColumn(column, models)).join(', ')}`)
+    lines.push(`GROUP BY ${ir.groupBy.map((item) => writeExpression(item, models)).join(', ')}`)
   }
   // An empty GROUP BY with aggregates is SQL's one row; without any it must be said.
   if (ir.groupBy?.length === 0 && ir.select.every(({ expression }) => expression.kind !== 'aggregate')) {
@@ -48,8 +51,10 @@ function writeExpression(expression: ExpressionIr, models: Models): string {
       return writeLiteral(expression)
     case 'call':
       return writeCall(expression, models)
-    default:
+    case 'aggregate':
       return writeAggregate(expression, models)
+    default:
+      throw new DbsyncError('VIEW.UNSUPPORTED', 'found a nested result; this version has none. Leave it out.')
   }
 }
 
@@ -85,8 +90,16 @@ function writeCall({ name, args }: CallIr, models: Models): string {
     case 'eq':
     case 'ne':
       return `(${parts.join(` ${OPERATORS[name]} `)})`
-    default:
+    case 'gt':
+    case 'gte':
+    case 'lt':
+    case 'lte':
       return `(${parts.map((part, index) => collated(part, args[index]?.type)).join(` ${OPERATORS[name]} `)})`
+    default:
+      throw new DbsyncError(
+        'VIEW.UNSUPPORTED',
+        `found the function ${name}; this version has none. Leave it out.`,
+      )
   }
 }
 

@@ -90,7 +90,7 @@ const SAFE: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   },
   'src/views/to-sql.ts': {
     name: 'two quoted identifiers and an alias, or the name of a function of the IR',
-    "ir.groupBy.map((column) => writeColumn(column, models)).join(', ')": 'quoted columns',
+    "ir.groupBy.map((item) => writeExpression(item, models)).join(', ')": 'quoted columns',
     "parts.join(name === 'and' ? ' AND ' : ' OR ')": 'of writeExpression',
     "parts.slice(1).join(', ')": 'of writeExpression',
     'parts.join(` ${OPERATORS[name]} `)': 'of writeExpression',

@@ -10,12 +10,12 @@ import type {
   ColumnIr,
   ExpressionIr,
   OutputIr,
-  SourceIr,
   TypeIr,
-  ViewIr,
 } from '../../src/views/view-ir.ts'
+import type { BlockIr, BlockSourceIr } from '../../src/views/block-ir.ts'
 import { schema } from '../conformance/fixture.ts'
 import { Mirror, type TextRow } from '../conformance/mirror.ts'
+import { blockView } from '../support/block-view.ts'
 import { naiveRows, show } from './naive-view.ts'
 
 const MODELS = { r: 'Region', h: 'Shop', s: 'Sale' } as const
@@ -103,7 +103,7 @@ function names(outputs: readonly OutputIr[]): readonly string[] {
   return outputs.map(({ name }) => name)
 }
 
-const view: fc.Arbitrary<ViewIr> = fc.constantFrom(...CHAINS).chain((chain) => {
+const view: fc.Arbitrary<BlockIr> = fc.constantFrom(...CHAINS).chain((chain) => {
   const columns = columnsOf(chain)
   return fc
     .record({
@@ -124,8 +124,8 @@ const view: fc.Arbitrary<ViewIr> = fc.constantFrom(...CHAINS).chain((chain) => {
         { minLength: 1, maxLength: 4 },
       ),
     })
-    .map(({ kinds, extra, where, shape, chosen, aggregates }): ViewIr => {
-      const sources = chain.map((alias, index): SourceIr => {
+    .map(({ kinds, extra, where, shape, chosen, aggregates }): BlockIr => {
+      const sources = chain.map((alias, index): BlockSourceIr => {
         if (index === 0) return { alias, model: MODELS[alias], join: null }
         const kind = kinds[index - 1] ?? 'inner'
         const on = equality(alias, chain.slice(0, index))
@@ -147,8 +147,11 @@ const view: fc.Arbitrary<ViewIr> = fc.constantFrom(...CHAINS).chain((chain) => {
           },
         }
       })
-      const shaped = (groupBy: ViewIr['groupBy'], select: ViewIr['select'], key: ViewIr['key']): ViewIr => ({
-        version: 1,
+      const shaped = (
+        groupBy: BlockIr['groupBy'],
+        select: BlockIr['select'],
+        key: BlockIr['key'],
+      ): BlockIr => ({
         name: 'v',
         sources,
         where,
@@ -207,8 +210,8 @@ class World {
   readonly tables: Record<string, TextRow[]> = { Region: [], Shop: [], Sale: [] }
   readonly mirror: Mirror
 
-  constructor(views: readonly ViewIr[]) {
-    this.mirror = new Mirror(schema, views)
+  constructor(views: readonly BlockIr[]) {
+    this.mirror = new Mirror(schema, views.map(blockView))
   }
 
   apply([kind, action, numbers]: Step): void {
@@ -237,12 +240,12 @@ class World {
   }
 }
 
-function shown(ir: ViewIr, state: ViewState): readonly string[] {
+function shown(ir: BlockIr, state: ViewState): readonly string[] {
   return [...state.rows()].map((row) => show(ir.select.map(({ name }) => row[name]))).toSorted()
 }
 
 /** A random view that the engine refuses (say, text compared with a number) proves nothing and is drawn again. */
-function worldOf(ir: ViewIr): World | null {
+function worldOf(ir: BlockIr): World | null {
   try {
     return new World([ir])
   } catch (error) {

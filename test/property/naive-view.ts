@@ -1,4 +1,5 @@
-import type { ViewIr, ExpressionIr, AggregateIr } from '../../src/views/view-ir.ts'
+import type { BlockIr } from '../../src/views/block-ir.ts'
+import type { AggregateIr, ExpressionIr } from '../../src/views/view-ir.ts'
 import type { TextRow } from '../conformance/mirror.ts'
 
 /**
@@ -11,7 +12,7 @@ type Binding = Readonly<Record<string, TextRow | null>>
 
 /** The rows of a view, each as the text of its outputs in order, sorted. */
 export function naiveRows(
-  ir: ViewIr,
+  ir: BlockIr,
   tables: Readonly<Record<string, readonly TextRow[]>>,
 ): readonly string[] {
   let tuples: Binding[] = [{}]
@@ -66,7 +67,7 @@ function evaluate(expression: ExpressionIr, tuple: Binding): Value {
   if (expression.kind === 'column') {
     return typed(tuple[expression.source]?.[expression.field] ?? null, expression.type.scalar)
   }
-  if (expression.kind === 'aggregate') throw new Error('aggregate of a row')
+  if (expression.kind === 'aggregate' || expression.kind === 'nested') throw new Error('not of a row')
   const values = expression.args.map((argument) => evaluate(argument, tuple))
   const [a = null, b = null] = values
   switch (expression.name) {
@@ -86,9 +87,22 @@ function evaluate(expression: ExpressionIr, tuple: Binding): Value {
   }
   if (a === null || b === null) return null
   const order = a < b ? -1 : a > b ? 1 : 0
-  return { eq: order === 0, ne: order !== 0, gt: order > 0, gte: order >= 0, lt: order < 0, lte: order <= 0 }[
-    expression.name
-  ]
+  switch (expression.name) {
+    case 'eq':
+      return order === 0
+    case 'ne':
+      return order !== 0
+    case 'gt':
+      return order > 0
+    case 'gte':
+      return order >= 0
+    case 'lt':
+      return order < 0
+    case 'lte':
+      return order <= 0
+    default:
+      throw new Error(`no naive ${expression.name}`)
+  }
 }
 
 function typed(text: string | null, scalar: string): Value {

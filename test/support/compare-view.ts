@@ -1,5 +1,6 @@
 import type pg from 'pg'
 import type { ViewDefinition } from '../../src/views/define-view.ts'
+import { queryOutputs } from '../../src/views/query-outputs.ts'
 import { TEXT_SETTINGS, textOfPublic, textOfServer } from './canonical-text.ts'
 
 /** A row as it is compared: each column's canonical text. */
@@ -67,7 +68,7 @@ async function rowsOnServer(view: ViewDefinition, client: pg.ClientBase): Promis
   })
   return rows.map((row) =>
     Object.fromEntries(
-      view.ir.select.map(({ name, expression }, index) => [
+      queryOutputs(view.ir.query).map(({ name, expression }, index) => [
         name,
         textOfServer(view.schema, expression.type, row[index] ?? null),
       ]),
@@ -78,7 +79,7 @@ async function rowsOnServer(view: ViewDefinition, client: pg.ClientBase): Promis
 function publicRow(view: ViewDefinition, row: unknown): ComparedRow {
   if (typeof row !== 'object' || row === null) return { row: `${typeof row} where an object must be` }
   const values = new Map(Object.entries(row))
-  const known = view.ir.select.map(({ name, expression }): [string, string] => {
+  const known = queryOutputs(view.ir.query).map(({ name, expression }): [string, string] => {
     const text = values.has(name) ? textOfPublic(expression.type, values.get(name)) : 'absent'
     values.delete(name)
     return [name, text]

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { avg, count, min, sum } from '../../../src/views/aggregates.ts'
 import { eq, gt, isNull } from '../../../src/views/comparisons.ts'
 import { defineView } from '../../../src/views/define-view.ts'
+import { queryOutputs } from '../../../src/views/query-outputs.ts'
 import { or } from '../../../src/views/logic.ts'
 import { Restaurant, schema, User, Visit } from '../../types/fixture.ts'
 
@@ -42,7 +43,7 @@ test('the SQL of a view is Postgres text with every name quoted and every litera
 
 test('the algebra carries the type of every expression', () => {
   const { ir } = rating()
-  expect(ir.select.map(({ name, expression: { type } }) => [name, type])).toEqual([
+  expect(queryOutputs(ir.query).map(({ name, expression: { type } }) => [name, type])).toEqual([
     ['id', { scalar: 'String', pgType: 'character varying(255)', list: false, nullable: false }],
     ['name', { scalar: 'String', pgType: 'character varying(255)', list: false, nullable: false }],
     ['visits', { scalar: 'Int', pgType: 'bigint', list: false, nullable: false }],
@@ -51,35 +52,44 @@ test('the algebra carries the type of every expression', () => {
     ['first', { scalar: 'String', pgType: 'text', list: false, nullable: true }],
   ])
   expect(ir).toMatchObject({
-    version: 1,
+    version: 2,
     name: 'restaurant_rating',
-    sources: [
-      { alias: 'r', model: 'Restaurant', join: null },
-      { alias: 'v', model: 'Visit', join: { kind: 'left', on: { kind: 'call', name: 'eq' } } },
-    ],
-    groupBy: [
-      { source: 'r', field: 'id' },
-      { source: 'r', field: 'name' },
-    ],
+    query: {
+      kind: 'select',
+      sources: [
+        { alias: 'r', from: { kind: 'table', model: 'Restaurant' }, join: null },
+        {
+          alias: 'v',
+          from: { kind: 'table', model: 'Visit' },
+          join: { kind: 'left', on: { kind: 'call', name: 'eq' } },
+        },
+      ],
+      groupBy: [
+        { source: 'r', field: 'id' },
+        { source: 'r', field: 'name' },
+      ],
+    },
     key: ['id'],
   })
 })
 
 /** Whether each column of a join may be null. */
 const nullability = (kind: 'innerJoin' | 'leftJoin') =>
-  defineView('joined', (q) => {
-    const from = q.from({ v: Visit })
-    const joined =
-      kind === 'innerJoin'
-        ? from.innerJoin({ r: Restaurant }, ({ v, r }) => eq(r.id, v.restaurantId))
-        : from.leftJoin({ r: Restaurant }, ({ v, r }) => eq(r.id, v.restaurantId))
-    return joined.select(({ v, r }) => ({
-      u: v.userId,
-      i: v.restaurantId,
-      name: r.name,
-      late: gt(r.name, 'm'),
-    }))
-  }).ir.select.map(({ expression }) => expression.type.nullable)
+  queryOutputs(
+    defineView('joined', (q) => {
+      const from = q.from({ v: Visit })
+      const joined =
+        kind === 'innerJoin'
+          ? from.innerJoin({ r: Restaurant }, ({ v, r }) => eq(r.id, v.restaurantId))
+          : from.leftJoin({ r: Restaurant }, ({ v, r }) => eq(r.id, v.restaurantId))
+      return joined.select(({ v, r }) => ({
+        u: v.userId,
+        i: v.restaurantId,
+        name: r.name,
+        late: gt(r.name, 'm'),
+      }))
+    }).ir.query,
+  ).map(({ expression }) => expression.type.nullable)
 
 test('columns of a left-joined table may be null, those of an inner-joined one are as declared', () => {
   expect(nullability('innerJoin')).toEqual([false, false, false, false])
@@ -106,7 +116,7 @@ test('the fingerprint is the same for the same view and another for another', ()
 
 test('columns spread into select are all selected', () => {
   const view = defineView('spread', (q) => q.from({ v: Visit }).select(({ v }) => ({ ...v })))
-  expect(view.ir.select.map(({ name }) => name)).toEqual([
+  expect(queryOutputs(view.ir.query).map(({ name }) => name)).toEqual([
     'userId',
     'restaurantId',
     'amountSpent',

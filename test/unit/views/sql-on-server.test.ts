@@ -5,6 +5,7 @@ import { avg, count, max, min, sum } from '../../../src/views/aggregates.ts'
 import { eq, gt, gte, inArray, isNotNull, isNull, lt, lte, ne } from '../../../src/views/comparisons.ts'
 import { compileViews } from '../../../src/views/compile.ts'
 import { defineView, type ViewDefinition } from '../../../src/views/define-view.ts'
+import { queryOutputs } from '../../../src/views/query-outputs.ts'
 import { and, not, or } from '../../../src/views/logic.ts'
 import { testDatabase } from '../../support/database.ts'
 import { DDL, Restaurant, Sample, User, Visit } from '../../types/fixture.ts'
@@ -120,7 +121,7 @@ test.each(VIEWS)(
       ],
     )
     expect(fields.map(({ name }, index) => [name, types[index]?.type])).toEqual(
-      view.ir.select.map(({ name, expression: { type } }) => [
+      queryOutputs(view.ir.query).map(({ name, expression: { type } }) => [
         name,
         type.list ? `${type.pgType}[]` : type.pgType,
       ]),

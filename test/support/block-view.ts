@@ -1,0 +1,23 @@
+import type { BlockIr } from '../../src/views/block-ir.ts'
+import type { ViewIr } from '../../src/views/view-ir.ts'
+
+/** The view that one block keeps. */
+export function blockView({ name, sources, where, groupBy, select, key }: BlockIr): ViewIr {
+  return {
+    version: 2,
+    name,
+    query: {
+      kind: 'select',
+      sources: sources.map(({ alias, model, join }) => ({ alias, from: { kind: 'table', model }, join })),
+      where,
+      exists: [],
+      groupBy,
+      having: null,
+      select,
+      distinct: false,
+      order: [],
+      limit: null,
+    },
+    key,
+  }
+}
