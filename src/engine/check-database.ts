@@ -6,11 +6,11 @@ import { describeLockHolders } from '../postgres/lock-barrier.ts'
 import { preflight, type Preflight, type TableNeed } from '../postgres/preflight.ts'
 import { ensurePublication } from '../postgres/publication.ts'
 import { tableName } from '../postgres/table-name.ts'
-import type { Replica as CompiledViews } from '../views/compile.ts'
+import type { ViewNetwork } from '../views/view-network.ts'
 import type { CheckedOptions } from './options.ts'
 
 /** Which tables, and which of their columns, the views and consumers of a sync read. */
-export function tableNeeds(options: CheckedOptions, compiled: CompiledViews): readonly TableNeed[] {
+export function tableNeeds(options: CheckedOptions, compiled: ViewNetwork): readonly TableNeed[] {
   const { schema, consumers } = options
   const fields = new Map<string, Set<string>>()
   for (const [model, table] of compiled.tables) {

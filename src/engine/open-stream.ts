@@ -4,7 +4,7 @@ import type { ModelContract } from '../contract/schema-contract.ts'
 import type { ControlSession } from '../postgres/control-session.ts'
 import type { Preflight, TableNeed } from '../postgres/preflight.ts'
 import { ReplicationSession } from '../replication/replication-session.ts'
-import type { Replica as CompiledViews } from '../views/compile.ts'
+import type { ViewNetwork } from '../views/view-network.ts'
 import type { Lsn } from '../core/lsn.ts'
 import { checkDatabase, readEstimates, tableNeeds } from './check-database.ts'
 import type { Continuity } from './continuity.ts'
@@ -50,7 +50,7 @@ export interface OpenedStream {
 }
 
 /** Checks the database, connects, and finds or makes the slot. Throws: POSTGRES.*, CONTRACT.*, PUBLICATION.*, SLOT.*. */
-export async function openStream(host: OpenStreamHost, compiled: CompiledViews): Promise<OpenedStream> {
+export async function openStream(host: OpenStreamHost, compiled: ViewNetwork): Promise<OpenedStream> {
   const { control, options, continuity, signal } = host
   const needs = tableNeeds(options, compiled)
   const { checked, oid, isExtended, broken } = await checkDatabase(host, needs)

@@ -14,7 +14,7 @@ import type { CatalogTable } from '../postgres/catalog.ts'
 import type { ChunkTable } from '../snapshot/chunk-query.ts'
 import type { Chunk } from '../snapshot/chunk-reader.ts'
 import type { Unsettled } from '../snapshot/unsettled.ts'
-import type { Replica as CompiledViews } from '../views/compile.ts'
+import type { ViewNetwork } from '../views/view-network.ts'
 import type { SourceTable } from '../zset/source-table.ts'
 import type { ReadTarget } from './read-job.ts'
 import { ReadMeter } from './read-meter.ts'
@@ -140,7 +140,7 @@ export class ReplicaTable implements CapturedTable, ReadTarget {
 export class Replica {
   readonly tables: readonly ReplicaTable[]
   readonly applier: ChangeApplier
-  readonly compiled: CompiledViews
+  readonly compiled: ViewNetwork
   /** What was delivered and no snapshot has shown; chunks are merged with it. */
   readonly unsettled: Unsettled
   #onUnknownRows: (table: ReplicaTable, keys: readonly (readonly string[])[]) => void = () => {}
@@ -148,7 +148,7 @@ export class Replica {
   readonly #broken = new Map<string, DbsyncError>()
 
   constructor(
-    compiled: CompiledViews,
+    compiled: ViewNetwork,
     catalog: ReadonlyMap<string, CatalogTable>,
     estimates: ReadonlyMap<string, number>,
     unsettled: Unsettled,

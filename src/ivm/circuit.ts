@@ -6,7 +6,7 @@ import type { Accumulator } from './accumulator.ts'
 import type { Tuple } from './comparison.ts'
 import type { Lookup } from './lookup.ts'
 import { type Predicate, TRUE } from './predicate.ts'
-import type { ViewState } from './view-state.ts'
+import type { GroupSink } from './group-sink.ts'
 
 /** One source after another that a change of some source is joined with. */
 export interface JoinStep {
@@ -42,7 +42,7 @@ export interface GroupWord {
 
 /** What a circuit is made of. */
 export interface CircuitParts {
-  readonly state: ViewState
+  readonly state: GroupSink
   readonly tuple: Tuple
   readonly sources: readonly SourceCircuit[]
   readonly filter: Predicate | null
@@ -84,7 +84,7 @@ const UPDATE = 0
  * Cost: O(tuples that change), whatever the sizes of groups and tables.
  */
 export class Circuit {
-  readonly #state: ViewState
+  readonly #state: GroupSink
   readonly #tuple: Tuple
   readonly #filter: Predicate | null
   readonly #single: boolean

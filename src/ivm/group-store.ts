@@ -140,6 +140,16 @@ export class GroupStore {
     this.#free.push(group)
   }
 
+  /** Gives up the interned text of all groups; the store is of no more use. */
+  dispose(): void {
+    const free = new Set(this.#free)
+    for (let group = 0; group < this.#used; group += 1) {
+      if (free.has(group)) continue
+      for (const at of this.#interned) this.#interner.release(this.word(group, at))
+    }
+    this.#used = 0
+  }
+
   /** One of the group's words. */
   word(group: number, at: number): number {
     return this.#holder.words[group * this.#stride + at]!

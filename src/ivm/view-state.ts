@@ -1,5 +1,6 @@
 import { DbsyncError, toDbsyncError } from '../core/errors.ts'
 import { sameValue } from '../values/same-value.ts'
+import type { GroupSink } from './group-sink.ts'
 import type { GroupPart, GroupStore } from './group-store.ts'
 
 /** A public row of a view: frozen, the select names in their order. */
@@ -48,7 +49,7 @@ const PINNED = 2
  * shows at once and leaves no trace; retained (`retain(true)`), readers see the state of the last flush and `flush`
  * returns the net changes.
  */
-export class ViewState {
+export class ViewState implements GroupSink {
   readonly name: string
   readonly groups: GroupStore
   readonly #outputs: readonly ViewOutput[]

@@ -7,7 +7,9 @@ import {
   floatCodec,
   integerCodec,
   oidCodec,
+  safeIntegerCodec,
   scaledCodec,
+  wholeNumericCodec,
   wideNumericCodec,
 } from './number-codecs.ts'
 import { parsePgTypeName } from './pg-type.ts'
@@ -37,9 +39,11 @@ export function codecFor(schema: Schema, model: string, column: ColumnContract):
     case 'Enum':
       return enumCodec(column, place, enumOf(schema, column.enum ?? ''))
     case 'Int':
+      if (base === 'numeric') return wholeNumericCodec(column, place)
+      if (base === 'bigint') return safeIntegerCodec(column, place)
       return base === 'oid' ? oidCodec(column, place) : integerCodec(column, place)
     case 'BigInt':
-      return bigintCodec(column, place)
+      return base === 'numeric' ? wholeNumericCodec(column, place) : bigintCodec(column, place)
     case 'Float':
       return floatCodec(column, place)
     case 'Boolean':

@@ -1,4 +1,5 @@
 import type { ColumnContract, DecimalConstructor } from '../contract/schema-contract.ts'
+import { DbsyncError } from '../core/errors.ts'
 import { undecodable, unfit } from './codec-errors.ts'
 import { formatScaled, isNumericText, parseNumeric } from './numeric.ts'
 import { bigintOfWords, readFloat, readInt64, readInteger, readScaled } from './read-number.ts'
@@ -92,6 +93,42 @@ export function floatCodec(column: ColumnContract, place: string): Float64Codec 
       return Object.is(value, -0) ? '-0' : String(value)
     },
   }
+}
+
+/** bigint that is shown as a number, as a count is: wire `42`, public `42`. */
+export function safeIntegerCodec(column: ColumnContract, place: string): Float64Codec {
+  const parse = (bytes: Uint8Array, start: number, end: number): number => {
+    const value = Number(Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('latin1'))
+    if (Number.isSafeInteger(value)) return value
+    throw tooLarge(place)
+  }
+  return { ...oidCodec(column, place), parse, publicFromText: (text) => parseText(parse, text) }
+}
+
+/** numeric without a fraction that is shown as a bigint or a number, as a sum of integers is. */
+export function wholeNumericCodec(column: ColumnContract, place: string): BytesCodec {
+  return {
+    storage: 'bytes',
+    column,
+    place,
+    publicFromText(text) {
+      if (column.type === 'BigInt') return BigInt(text)
+      const value = Number(text)
+      if (Number.isSafeInteger(value)) return value
+      throw tooLarge(place)
+    },
+    textFromPublic(value) {
+      if (typeof value === 'bigint' || Number.isSafeInteger(value)) return String(value)
+      throw unfit(place, 'a whole number', value)
+    },
+  }
+}
+
+function tooLarge(place: string): DbsyncError {
+  return new DbsyncError(
+    'VIEW.OUT_OF_RANGE',
+    `${place}: found an integer past 2^53; need one that a number holds exactly. Use BigInt or Decimal columns.`,
+  )
 }
 
 /** numeric(p,s) with p up to 15: wire `-1.50`, kept as -150, public Decimal. */

@@ -98,7 +98,8 @@ function literalValue({ text, type }: LiteralIr, name: string, { schema, plan }:
   return codecFor(schema, plan.ir.name, contract).publicFromText(text)
 }
 
-class AggregateStates {
+/** The aggregate states of a block; outputs over one argument share one. */
+export class AggregateStates {
   readonly #context: OutputContext
   readonly #counts = new Map<string, CountAccumulator>()
   readonly #sums = new Map<string, Summing>()

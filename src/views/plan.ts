@@ -1,8 +1,18 @@
 import { columnOf, modelOf } from '../contract/lookup.ts'
 import type { ColumnContract, ModelContract, Schema } from '../contract/schema-contract.ts'
 import { DbsyncError } from '../core/errors.ts'
-import { type Capability, capabilityOf } from './capabilities.ts'
 import type { BlockIr } from './block-ir.ts'
+import {
+  capability,
+  conjuncts,
+  distinct,
+  isDerived,
+  keyOf,
+  mostFrequent,
+  nameOf,
+  sameColumn,
+  uniquesOf,
+} from './plan-columns.ts'
 import type { AggregateIr, CallIr, ColumnIr, ExpressionIr } from './view-ir.ts'
 
 /** How a source hangs on an earlier one: equal pairs of fields, in one order on both sides. */
@@ -46,13 +56,17 @@ export interface ViewPlan {
   readonly groupSource: number
 }
 
+/** What a block is for: to show a view's rows, or to be read by other blocks. */
+export type BlockRole = 'view' | 'node'
+
 /**
- * Resolves a view against the schema and decides how it is maintained.
+ * Resolves a block against the schema and decides how it is maintained. A node's rows need no key: they are told apart
+ * by the rows that they are made of.
  *
  * Throws: VIEW.INVALID_DEFINITION, VIEW.UNSUPPORTED or VIEW.NOT_EXACT with the path of what is refused.
  */
-export function planView(schema: Schema, ir: BlockIr): ViewPlan {
-  const planner = new Planner(schema, ir)
+export function planView(schema: Schema, ir: BlockIr, role: BlockRole = 'view'): ViewPlan {
+  const planner = new Planner(schema, ir, role)
   return planner.plan()
 }
 
@@ -68,12 +82,14 @@ interface DraftSource {
 class Planner {
   readonly #schema: Schema
   readonly #ir: BlockIr
+  readonly #isNode: boolean
   readonly #sources: DraftSource[] = []
   readonly #conditions: ExpressionIr[] = []
 
-  constructor(schema: Schema, ir: BlockIr) {
+  constructor(schema: Schema, ir: BlockIr, role: BlockRole) {
     this.#schema = schema
     this.#ir = ir
+    this.#isNode = role === 'node'
   }
 
   plan(): ViewPlan {
@@ -204,7 +220,7 @@ class Planner {
     const aggregates = select.some(({ expression }) => expression.kind === 'aggregate')
     if (groupBy !== null && groupBy.length > 0) return 'grouped'
     if (groupBy !== null || aggregates) return 'single'
-    return key === null ? 'bag' : 'keyed'
+    return key === null && !this.#isNode ? 'bag' : 'keyed'
   }
 
   #identifyingColumns(shape: ViewShape): { readonly parts: readonly ColumnIr[]; readonly identity: number } {
@@ -222,13 +238,18 @@ class Planner {
       })
       return { parts: distinct(parts), identity: distinct(parts).length }
     }
+    if (shape === 'keyed' && this.#isNode) {
+      const parts = this.#tupleIdentity()
+      return { parts, identity: parts.length }
+    }
     if (shape === 'keyed') {
       const parts = (key ?? []).map((name) => {
         const output = select.find((item) => item.name === name)
         if (output?.expression.kind === 'column') return output.expression
         throw this.#invalid('key', `"${name}", which is no selected column`, 'names of selected columns')
       })
-      this.#requireIdentity(parts)
+      // Over derived tables the key was inferred from the whole query.
+      if (!this.#sources.some(({ model }) => isDerived(model))) this.#requireIdentity(parts)
       return { parts: distinct(parts), identity: distinct(parts).length }
     }
     const all = distinct(groupBy ?? [])
@@ -260,11 +281,34 @@ class Planner {
     return { parts: [...own, ...dependent], identity: own.length }
   }
 
+  /** The keys of the sources, without those that the others decide. */
+  #tupleIdentity(): readonly ColumnIr[] {
+    let kept = this.#sources
+    for (const source of this.#sources.toReversed()) {
+      const fewer = kept.filter((other) => other !== source)
+      if (this.#openSource(fewer.flatMap(keyOf)) === undefined) kept = fewer
+    }
+    return kept.flatMap(keyOf)
+  }
+
   /** A row's identity needs the key of every source, unless joins and conditions fix it. */
   #requireIdentity(key: readonly ColumnIr[]): void {
+    const open = this.#openSource(key)
+    if (open === undefined) return
+    throw this.#invalid(
+      'key',
+      `a key that does not identify the rows of ${open.alias}`,
+      `the key of ${open.model.model} in it, or no key at all`,
+    )
+  }
+
+  /** A source of which those columns do not tell the row. */
+  #openSource(key: readonly ColumnIr[]): DraftSource | undefined {
     const decided = new Set(key.map(nameOf))
-    const knows = ({ alias, model }: DraftSource, field: string): boolean =>
-      decided.has(`${alias}.${field}`) || model.key.every((item) => decided.has(`${alias}.${item}`))
+    const isDecided = ({ alias, model }: DraftSource): boolean =>
+      uniquesOf(model).some((fields) => fields.every((item) => decided.has(`${alias}.${item}`)))
+    const knows = (source: DraftSource, field: string): boolean =>
+      decided.has(`${source.alias}.${field}`) || isDecided(source)
     for (let size = -1; size !== decided.size;) {
       size = decided.size
       for (const child of this.#sources) this.#spread(child, knows, decided)
@@ -282,13 +326,7 @@ class Planner {
         }
       }
     }
-    const open = this.#sources.find((source) => !source.model.key.every((field) => knows(source, field)))
-    if (open === undefined) return
-    throw this.#invalid(
-      'key',
-      `a key that does not identify the rows of ${open.alias}`,
-      `the key of ${open.model.model} in it, or no key at all`,
-    )
+    return this.#sources.find((source) => !source.model.key.every((field) => knows(source, field)))
   }
 
   /** The parent's value decides the child's, which may also be missing; an inner join works both ways. */
@@ -435,30 +473,4 @@ class Planner {
   ): DbsyncError {
     return new DbsyncError(code, `${this.#ir.name}.${path}: found ${found}; need ${need}.`)
   }
-}
-
-function capability(contract: ColumnContract): Capability {
-  return capabilityOf({ ...contract, scalar: contract.type })
-}
-
-function conjuncts(expression: ExpressionIr): readonly ExpressionIr[] {
-  if (expression.kind === 'call' && expression.name === 'and') return expression.args.flatMap(conjuncts)
-  return [expression]
-}
-
-function nameOf({ source, field }: ColumnIr): string {
-  return `${source}.${field}`
-}
-
-function sameColumn(a: ExpressionIr, b: ExpressionIr): boolean {
-  return a.kind === 'column' && b.kind === 'column' && a.source === b.source && a.field === b.field
-}
-
-function distinct(columns: readonly ColumnIr[]): readonly ColumnIr[] {
-  return columns.filter((column, at) => columns.findIndex((other) => sameColumn(column, other)) === at)
-}
-
-function mostFrequent(numbers: readonly number[]): number | undefined {
-  const count = (number: number): number => numbers.filter((other) => other === number).length
-  return numbers.toSorted((a, b) => count(b) - count(a) || b - a)[0]
 }

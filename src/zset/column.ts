@@ -88,6 +88,15 @@ export abstract class Column {
     words[base + this.nullOffset]! |= this.nullBit
   }
 
+  /** Gives a slot the words of a value of an equal column; interned ones of the same interner. */
+  putWords(slot: number, word0: number, word1: number): void {
+    const base = slot * this.stride
+    const { words } = this.rows
+    words[base + this.offset] = word0
+    if (this.width === 2) words[base + this.offset + 1] = word1
+    this.clearNull(base)
+  }
+
   isNull(slot: number): boolean {
     return (
       this.nullOffset >= 0 && (this.rows.words[slot * this.stride + this.nullOffset]! & this.nullBit) !== 0

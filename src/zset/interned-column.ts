@@ -32,6 +32,14 @@ export class InternedColumn extends Column {
     words[at] = id
   }
 
+  override putWords(slot: number, word0: number): void {
+    const at = slot * this.stride + this.offset
+    const { words } = this.rows
+    this.interner.acquire(word0)
+    this.interner.release(words[at]!)
+    words[at] = word0
+  }
+
   /** Gives up what the slot holds. */
   drop(slot: number): void {
     const at = slot * this.stride + this.offset

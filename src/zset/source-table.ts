@@ -63,7 +63,7 @@ export class SourceTable {
   /** First of the words that `slotWords` asked for; each is -1 in a new row. */
   readonly slotWordOffset: number
   readonly keyOffsets: readonly number[]
-  readonly #slotWords: number
+  readonly slotWords: number
   readonly #interned: readonly InternedColumn[]
   readonly #valueStart: number
   readonly #nullEnd: number
@@ -83,7 +83,7 @@ export class SourceTable {
     const model = modelOf(request.schema, request.model)
     this.model = model
     this.interner = request.interner
-    this.#slotWords = request.slotWords
+    this.slotWords = request.slotWords
     const contracts = model.columns.filter(
       ({ field }) => request.fields.has(field) || model.key.includes(field),
     )
@@ -180,7 +180,7 @@ export class SourceTable {
     }
     const base = slot * rows.stride
     rows.words[base] = 0
-    for (let index = 0; index < this.#slotWords; index += 1) {
+    for (let index = 0; index < this.slotWords; index += 1) {
       rows.words[base + this.slotWordOffset + index] = -1
     }
     return slot

@@ -1,6 +1,7 @@
 import { modelOf } from '../../src/contract/lookup.ts'
 import type { ModelContract, Schema } from '../../src/contract/schema-contract.ts'
-import { compileViews, type Replica } from '../../src/views/compile.ts'
+import { compileViews } from '../../src/views/compile.ts'
+import type { ViewNetwork } from '../../src/views/view-network.ts'
 import type { ViewIr } from '../../src/views/view-ir.ts'
 
 /** A row in wire text by field name; null is NULL. */
@@ -8,7 +9,7 @@ export type TextRow = Readonly<Record<string, string | null>>
 
 /** A replica that is fed with rows in wire text, as the stream would feed it. */
 export class Mirror {
-  readonly replica: Replica
+  readonly replica: ViewNetwork
   readonly #schema: Schema
 
   constructor(schema: Schema, views: readonly ViewIr[]) {

@@ -4,7 +4,8 @@ import type { CapturedTable } from '../../src/changes/change-applier.ts'
 import type { CatalogTable } from '../../src/postgres/catalog.ts'
 import type { Chunk } from '../../src/snapshot/chunk-reader.ts'
 import { parseSnapshot } from '../../src/snapshot/visibility.ts'
-import { compileViews, type Replica } from '../../src/views/compile.ts'
+import { compileViews } from '../../src/views/compile.ts'
+import type { ViewNetwork } from '../../src/views/view-network.ts'
 import type { ViewDefinition } from '../../src/views/define-view.ts'
 import type { SourceTable } from '../../src/zset/source-table.ts'
 import { schema } from '../conformance/fixture.ts'
@@ -12,7 +13,7 @@ import { copyFrame, type WireTable, type WireValue } from './pgoutput.ts'
 
 /** A model of the conformance schema, as the catalog, the stream and a store have it. */
 export interface Captured extends CapturedTable {
-  readonly replica: Replica
+  readonly replica: ViewNetwork
   readonly wire: WireTable
   /** A wire row from some fields; the others are NULL. */
   readonly row: (values: Readonly<Record<string, WireValue>>) => WireValue[]
@@ -29,7 +30,7 @@ export function capture(
   options: {
     readonly oid?: number
     readonly identity?: WireTable['identity']
-    readonly replica?: Replica
+    readonly replica?: ViewNetwork
   } = {},
 ): Captured {
   const { oid = 16_384, identity = 'd' } = options

@@ -4,7 +4,7 @@ import { quoteIdentifier } from '../../../src/core/quote.ts'
 import { count } from '../../../src/views/aggregates.ts'
 import { eq, gt } from '../../../src/views/comparisons.ts'
 import { compileViews } from '../../../src/views/compile.ts'
-import { lower } from '../../../src/views/lower.ts'
+import { lowerView } from '../../../src/views/lower/lower-view.ts'
 import { planView } from '../../../src/views/plan.ts'
 import { defineView, type ViewDefinition } from '../../../src/views/define-view.ts'
 import { and, or } from '../../../src/views/logic.ts'
@@ -132,7 +132,7 @@ test.each(NAMED)('the key of $name is what tells its rows apart', ({ ir, key }) 
 })
 
 test.each(NAMED)('the engine plans $name with that key', ({ ir, key }) => {
-  expect(planView(schema, lower(ir)).ir.key).toEqual(key)
+  expect(planView(schema, lowerView(schema, ir).last).ir.key).toEqual(key)
   expect(compileViews(schema, [ir]).views.get(ir.name)?.key).toEqual(key)
 })
 

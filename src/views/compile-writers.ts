@@ -1,0 +1,113 @@
+import { invariant } from '../core/errors.ts'
+import type { RowWriter } from '../ivm/derived-rows.ts'
+import type { Tuple } from '../ivm/comparison.ts'
+import { makePredicate, UNKNOWN } from '../ivm/predicate.ts'
+import type { Column } from '../zset/column.ts'
+import type { SourceTable } from '../zset/source-table.ts'
+import { AggregateStates, type OutputContext } from './compile-outputs.ts'
+import type { Accumulator } from '../ivm/accumulator.ts'
+import type { ColumnIr, ExpressionIr, OutputIr } from './view-ir.ts'
+
+/** The writers of a derived table and the aggregate states that they read. */
+export interface CompiledWriters {
+  readonly writers: readonly RowWriter[]
+  readonly accumulators: readonly Accumulator[]
+}
+
+/**
+ * Compiles the select list of a block whose rows are kept in a table.
+ *
+ * Throws: VIEW.UNSUPPORTED, CHANGES.UNDECODABLE_VALUE for a constant that is not of its type.
+ */
+export function compileWriters(context: OutputContext, table: SourceTable): CompiledWriters {
+  const states = new AggregateStates(context)
+  const writers = context.plan.ir.select.flatMap((output) => {
+    const target = table.columns.find(({ contract }) => contract.field === output.name)
+    // Nobody reads it.
+    return target === undefined ? [] : [compileWriter(output, target, context, states)]
+  })
+  return { writers, accumulators: states.all }
+}
+
+function compileWriter(
+  { name, expression }: OutputIr,
+  target: Column,
+  context: OutputContext,
+  states: AggregateStates,
+): RowWriter {
+  switch (expression.kind) {
+    case 'column':
+      return writeColumn(expression, target, context)
+    case 'aggregate':
+      return writeText(states.output(expression, `${context.plan.ir.name}.select.${name}`), target)
+    case 'literal': {
+      const bytes = expression.text === null ? null : Buffer.from(expression.text)
+      return (_, slot) => {
+        if (bytes === null) target.setNull(slot)
+        else target.read(slot, bytes, 0, bytes.length)
+      }
+    }
+    default:
+      return writeComputed(expression, target, context, name)
+  }
+}
+
+/** Words are copied: equal types have equal words, and interned ones share their interner. */
+function writeColumn(column: ColumnIr, target: Column, context: OutputContext): RowWriter {
+  const { groups, tuples } = context
+  const { source, column: origin } = context.resolve(column)
+  if (tuples !== null) {
+    return (group, slot) => {
+      const from = tuples.slots[group * tuples.width + source]!
+      if (from < 0 || origin.isNull(from)) target.setNull(slot)
+      else {
+        const at = from * origin.stride + origin.offset
+        const { words } = origin.rows
+        target.putWords(slot, words[at]!, origin.width === 2 ? words[at + 1]! : 0)
+      }
+    }
+  }
+  const part = groups.parts.find((item) => item.source === source && item.column === origin)
+  invariant(part !== undefined, 'an output that is not grouped by')
+  return (group, slot) => {
+    const word = groups.word(group, part.at)
+    if (part.nullAt >= 0 ? groups.word(group, part.nullAt) === 1 : origin.interned && word === 0)
+      target.setNull(slot)
+    else target.putWords(slot, word, origin.width === 2 ? groups.word(group, part.at + 1) : 0)
+  }
+}
+
+function writeText(value: (group: number) => unknown, target: Column): RowWriter {
+  return (group, slot) => {
+    const shown = value(group)
+    if (shown === null) target.setNull(slot)
+    else {
+      const bytes = Buffer.from(target.codec.textFromPublic(shown))
+      target.read(slot, bytes, 0, bytes.length)
+    }
+  }
+}
+
+function writeComputed(
+  expression: ExpressionIr,
+  target: Column,
+  context: OutputContext,
+  name: string,
+): RowWriter {
+  const { tuples } = context
+  invariant(tuples !== null, 'a computed output in a grouped block')
+  // A tuple of its own: rows are written while the circuit's may be in use.
+  const tuple: Tuple = new Int32Array(tuples.width)
+  const predicate = makePredicate(expression, {
+    tuple,
+    interner: context.interner,
+    path: `${context.plan.ir.name}.select.${name}`,
+    resolve: (column) => context.resolve(column),
+  })
+  return (group, slot) => {
+    tuple.set(tuples.slots.subarray(group * tuples.width, (group + 1) * tuples.width))
+    const truth = predicate()
+    if (truth === UNKNOWN) target.setNull(slot)
+    else target.putWords(slot, truth, 0)
+  }
+}

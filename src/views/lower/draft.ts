@@ -1,0 +1,126 @@
+import { invariant } from '../../core/errors.ts'
+import type { BlockSourceIr } from '../block-ir.ts'
+import type { ColumnIr, ExpressionIr } from '../view-ir.ts'
+
+/** Where the columns of one query's source are found, while its block is being built. */
+export interface Place {
+  /** The alias in the block. */
+  readonly source: string
+  /** The field there of each of the source's own fields. */
+  readonly fields: ReadonlyMap<string, string> | null
+  /** Whether an outer join may leave it out. */
+  readonly optional: boolean
+}
+
+/** A block that is being built: its FROM so far, and where the columns of the query's sources are in it. */
+export interface Draft {
+  readonly sources: readonly BlockSourceIr[]
+  readonly conditions: readonly ExpressionIr[]
+  /** By the alias in the query. */
+  readonly places: ReadonlyMap<string, Place>
+}
+
+/** Carries an expression of the query over to the sources of the block; `known` are those that a column holds already. */
+export function rewrite(
+  expression: ExpressionIr,
+  { places }: Pick<Draft, 'places'>,
+  known: ReadonlyMap<string, ColumnIr> = NOTHING,
+): ExpressionIr {
+  const column = known.get(identify(expression))
+  if (column !== undefined) return column
+  switch (expression.kind) {
+    case 'column':
+      return place(expression, places)
+    case 'call':
+      return { ...expression, args: expression.args.map((item) => rewrite(item, { places }, known)) }
+    case 'aggregate': {
+      const { argument, filter, order } = expression
+      return {
+        ...expression,
+        argument: argument === null ? null : rewrite(argument, { places }, known),
+        ...(filter === undefined ? {} : { filter: rewrite(filter, { places }, known) }),
+        ...(order === undefined
+          ? {}
+          : {
+              order: order.map(({ expression: by, descending, nullsFirst }) => ({
+                expression: rewrite(by, { places }, known),
+                descending,
+                nullsFirst,
+              })),
+            }),
+      }
+    }
+    default:
+      return expression
+  }
+}
+
+const NOTHING: ReadonlyMap<string, ColumnIr> = new Map()
+
+function place(column: ColumnIr, places: Draft['places']): ColumnIr {
+  const found = places.get(column.source)
+  invariant(found !== undefined, `no source ${column.source}`)
+  const { source, fields, optional } = found
+  const field = fields === null ? column.field : fields.get(column.field)
+  invariant(field !== undefined, `no column ${column.source}.${column.field}`)
+  const type = optional && !column.type.nullable ? { ...column.type, nullable: true } : column.type
+  return { kind: 'column', source, field, type }
+}
+
+/** A text that two expressions share exactly if they are the same. */
+export function identify(expression: ExpressionIr): string {
+  return JSON.stringify(expression, (name, value: unknown) => (name === 'nullable' ? undefined : value))
+}
+
+/** The parts of a conjunction. */
+export function conjuncts(expression: ExpressionIr | null): readonly ExpressionIr[] {
+  if (expression === null) return []
+  if (expression.kind === 'call' && expression.name === 'and') return expression.args.flatMap(conjuncts)
+  return [expression]
+}
+
+/** The conjunction of conditions; null of none. */
+export function conjunction(conditions: readonly ExpressionIr[]): ExpressionIr | null {
+  const [first, ...others] = conditions
+  if (first === undefined) return null
+  if (others.length === 0) return first
+  return {
+    kind: 'call',
+    name: 'and',
+    args: conditions,
+    type: { scalar: 'Boolean', pgType: 'boolean', list: false, nullable: true },
+  }
+}
+
+/** `a = b`. */
+export function equality(a: ExpressionIr, b: ExpressionIr): ExpressionIr {
+  return {
+    kind: 'call',
+    name: 'eq',
+    args: [a, b],
+    type: { scalar: 'Boolean', pgType: 'boolean', list: false, nullable: true },
+  }
+}
+
+/** The aliases of the sources that an expression reads. */
+export function aliasesIn(expression: ExpressionIr): ReadonlySet<string> {
+  return new Set(columnsIn(expression).map(({ source }) => source))
+}
+
+/** The columns that an expression reads, those of nested results left out. */
+export function columnsIn(expression: ExpressionIr): readonly ColumnIr[] {
+  switch (expression.kind) {
+    case 'column':
+      return [expression]
+    case 'call':
+      return expression.args.flatMap(columnsIn)
+    case 'aggregate':
+      return [
+        ...(expression.argument === null ? [] : columnsIn(expression.argument)),
+        ...(expression.filter === undefined ? [] : columnsIn(expression.filter)),
+        ...(expression.order ?? []).flatMap((item) => columnsIn(item.expression)),
+      ]
+    default:
+      return []
+  }
+}

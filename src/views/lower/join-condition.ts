@@ -1,0 +1,80 @@
+import { invariant } from '../../core/errors.ts'
+import type { ColumnIr, ExpressionIr } from '../view-ir.ts'
+import { aliasesIn, columnsIn, conjuncts, type Draft, identify } from './draft.ts'
+
+/** Two expressions that a join equates: of the new source, and of those before it. */
+export interface Pair {
+  readonly own: ExpressionIr
+  readonly other: ExpressionIr
+}
+
+/** The condition of a join, taken apart. */
+export interface JoinCondition {
+  readonly pairs: readonly Pair[]
+  /** Of the new source alone. */
+  readonly own: readonly ExpressionIr[]
+  readonly rest: readonly ExpressionIr[]
+}
+
+/** Takes the condition of a join apart; `own` are the aliases of the new source. */
+export function takeApart(on: ExpressionIr, own: ReadonlySet<string>): JoinCondition {
+  const pairs: Pair[] = []
+  const ownOnly: ExpressionIr[] = []
+  const rest: ExpressionIr[] = []
+  const isOwn = (expression: ExpressionIr): boolean => {
+    const aliases = aliasesIn(expression)
+    return aliases.size > 0 && [...aliases].every((alias) => own.has(alias))
+  }
+  const isOther = (expression: ExpressionIr): boolean => {
+    const aliases = aliasesIn(expression)
+    return aliases.size > 0 && [...aliases].every((alias) => !own.has(alias))
+  }
+  for (const condition of conjuncts(on)) {
+    const [a, b] = condition.kind === 'call' && condition.name === 'eq' ? condition.args : []
+    if (a !== undefined && b !== undefined && isOwn(a) && isOther(b)) pairs.push({ own: a, other: b })
+    else if (a !== undefined && b !== undefined && isOwn(b) && isOther(a)) pairs.push({ own: b, other: a })
+    else if (isOwn(condition)) ownOnly.push(condition)
+    else rest.push(condition)
+  }
+  return { pairs, own: ownOnly, rest }
+}
+
+/** The condition as the other side sees it: what was its own alone is not the new own side's. */
+export function turned({ pairs, own, rest }: JoinCondition, alias: string): JoinCondition {
+  const other = (expression: ExpressionIr): boolean => {
+    const aliases = aliasesIn(expression)
+    return aliases.size > 0 && !aliases.has(alias)
+  }
+  return {
+    pairs: pairs.map((pair) => ({ own: pair.other, other: pair.own })),
+    own: rest.filter(other),
+    rest: [...own, ...rest.filter((condition) => !other(condition))],
+  }
+}
+
+/** Whether all equalities tie the new source to one other, each column in one of them. */
+export function isOneEdge(on: readonly ExpressionIr[]): boolean {
+  const columns = on.flatMap(columnsIn)
+  return aliasesOf(columns).size === 2 && distinctColumns(columns).length === columns.length
+}
+
+export function aliasesOf(columns: readonly ColumnIr[]): ReadonlySet<string> {
+  return new Set(columns.map(({ source }) => source))
+}
+
+export function distinctColumns(columns: readonly ColumnIr[]): readonly ColumnIr[] {
+  return [...new Map(columns.map((column) => [identify(column), column])).values()]
+}
+
+/** The column of an equality that is of the only source of a draft. */
+export function sideOf(pair: ExpressionIr, { sources }: Draft): ColumnIr {
+  const column = columnsIn(pair).find(({ source }) => source === sources[0]?.alias)
+  invariant(column !== undefined, 'an equality of other sources')
+  return column
+}
+
+export function otherSide(pair: ExpressionIr, { sources }: Draft): ColumnIr {
+  const column = columnsIn(pair).find(({ source }) => source !== sources[0]?.alias)
+  invariant(column !== undefined, 'an equality of one source')
+  return column
+}

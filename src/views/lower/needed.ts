@@ -1,0 +1,27 @@
+import type { ExpressionIr, SelectIr, TypeIr } from '../view-ir.ts'
+import { columnsIn } from './draft.ts'
+
+/** What a query reads of its sources: the types of the fields of each alias. */
+export type Needed = ReadonlyMap<string, ReadonlyMap<string, TypeIr>>
+
+/** What a query reads of each of its sources. */
+export function neededBy(select: SelectIr): Needed {
+  const needed = new Map<string, Map<string, TypeIr>>()
+  const use = (expression: ExpressionIr | null): void => {
+    for (const { source, field, type } of expression === null ? [] : columnsIn(expression)) {
+      needed.set(source, (needed.get(source) ?? new Map<string, TypeIr>()).set(field, type))
+    }
+    if (expression?.kind === 'nested') use(expression.on)
+    if (expression?.kind === 'call') expression.args.forEach(use)
+  }
+  for (const { join } of select.sources) use(join?.on ?? null)
+  for (const { on } of select.exists) use(on)
+  for (const item of [select.where, select.having, ...(select.groupBy ?? [])]) use(item)
+  for (const { expression } of [...select.select, ...select.order]) use(expression)
+  for (const expression of select.limit?.by ?? []) use(expression)
+  return needed
+}
+
+export function restrict(needed: Needed, aliases: readonly string[]): Needed {
+  return new Map(aliases.map((alias) => [alias, needed.get(alias) ?? new Map<string, TypeIr>()]))
+}

@@ -1,0 +1,125 @@
+import { ROW_KEY } from '../../zset/row-key.ts'
+import { createHash } from 'node:crypto'
+import { modelOf } from '../../contract/lookup.ts'
+import type { ModelContract, Schema } from '../../contract/schema-contract.ts'
+import { DbsyncError } from '../../core/errors.ts'
+import type { BlockIr } from '../block-ir.ts'
+import {
+  derivedColumn,
+  type DerivedModel,
+  type FieldOrder,
+  type PlanNode,
+  ROW_KEY_TYPE,
+} from '../plan-node.ts'
+import type { OutputIr } from '../view-ir.ts'
+
+/** A block without what its node gives it. */
+export type BlockParts = Pick<BlockIr, 'sources' | 'where' | 'groupBy' | 'select'>
+
+/**
+ * The nodes of a view, in the order in which they are brought up to date.
+ *
+ * A node's table is named by what the node does, so equal parts of views are one node.
+ */
+export class Nodes {
+  /** The view's, for messages. */
+  readonly view: string
+  readonly #schema: Schema
+  readonly #nodes = new Map<string, readonly PlanNode[]>()
+  readonly #models = new Map<string, DerivedModel>()
+
+  constructor(schema: Schema, view: string) {
+    this.#schema = schema
+    this.view = view
+  }
+
+  get all(): readonly PlanNode[] {
+    return [...this.#nodes.values()].flat()
+  }
+
+  get models(): readonly DerivedModel[] {
+    return [...this.#models.values()]
+  }
+
+  /** A table of the database or of a node. */
+  model(name: string): ModelContract {
+    return this.#models.get(name) ?? modelOf(this.#schema, name)
+  }
+
+  /** The table of a block's rows; `uniques` are sets of outputs of which no two rows have the same values. */
+  block(parts: BlockParts, uniques: readonly (readonly string[])[]): DerivedModel {
+    return this.union([parts], uniques)
+  }
+
+  /** The table of the rows of several blocks with the same outputs. */
+  union(blocks: readonly BlockParts[], uniques: readonly (readonly string[])[]): DerivedModel {
+    const table = nameOf(blocks)
+    return this.#add(
+      table,
+      blocks.map((parts, branch) => ({
+        kind: 'block',
+        table,
+        block: { ...parts, name: this.view, key: null },
+        branch,
+        branches: blocks.length,
+      })),
+      blocks[0]?.select ?? [],
+      uniques,
+    )
+  }
+
+  /** The table of the rows within LIMIT and OFFSET. */
+  top(
+    input: DerivedModel,
+    partition: readonly string[],
+    order: readonly FieldOrder[],
+    count: number | null,
+    offset: number,
+  ): DerivedModel {
+    const parts = { input: input.model, partition, order, count, offset }
+    const table = nameOf(parts)
+    const model: DerivedModel = { ...input, model: table, table }
+    if (!this.#nodes.has(table)) {
+      this.#nodes.set(table, [{ kind: 'top', table, ...parts }])
+      this.#models.set(table, model)
+    }
+    return model
+  }
+
+  /** An error that says what of the view no blocks keep. */
+  refuse(found: string, need: string): DbsyncError {
+    return new DbsyncError('VIEW.UNSUPPORTED', `${this.view}: found ${found}; need ${need}.`)
+  }
+
+  #add(
+    table: string,
+    nodes: readonly PlanNode[],
+    outputs: readonly OutputIr[],
+    uniques: readonly (readonly string[])[],
+  ): DerivedModel {
+    const known = this.#models.get(table)
+    if (known !== undefined) return known
+    const columns = outputs.map(({ name, expression }) =>
+      // A block may give NULL wherever one of its sources is missing.
+      derivedColumn(name, { ...expression.type, nullable: true }),
+    )
+    const model: DerivedModel = {
+      model: table,
+      schema: '',
+      table,
+      columns: [derivedColumn(ROW_KEY, ROW_KEY_TYPE), ...columns],
+      key: [ROW_KEY],
+      keyIsPrimary: true,
+      relations: [],
+      uniques,
+    }
+    this.#nodes.set(table, nodes)
+    this.#models.set(table, model)
+    return model
+  }
+}
+
+/** No model of a Prisma schema begins so. */
+function nameOf(content: unknown): string {
+  return `#${createHash('sha256').update(JSON.stringify(content)).digest('hex').slice(0, 16)}`
+}

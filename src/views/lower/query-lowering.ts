@@ -1,0 +1,369 @@
+import { invariant } from '../../core/errors.ts'
+import type { BlockIr } from '../block-ir.ts'
+import { type DerivedModel, type FieldOrder, hidden } from '../plan-node.ts'
+import { queryOutputs } from '../query-outputs.ts'
+import type {
+  AggregateIr,
+  CallIr,
+  ColumnIr,
+  ExpressionIr,
+  LimitIr,
+  LiteralIr,
+  OrderIr,
+  OutputIr,
+  QueryIr,
+  SelectIr,
+  SetIr,
+  TypeIr,
+} from '../view-ir.ts'
+import { conjunction, conjuncts, type Draft, identify, rewrite } from './draft.ts'
+import { JoinLowering } from './join-lowering.ts'
+import type { BlockParts, Nodes } from './nodes.ts'
+
+const BOOLEAN: TypeIr = { scalar: 'Boolean', pgType: 'boolean', list: false, nullable: true }
+const COUNT: TypeIr = { scalar: 'Int', pgType: 'bigint', list: false, nullable: false }
+const TRUE: LiteralIr = { kind: 'literal', text: 't', type: BOOLEAN }
+const ZERO: LiteralIr = { kind: 'literal', text: '0', type: COUNT }
+
+/** A query up to its ORDER BY and LIMIT, over the sources of one block. */
+interface Pending {
+  readonly draft: Draft
+  /** Null: a row of the result for each row. */
+  readonly groupBy: readonly ColumnIr[] | null
+  readonly outputs: readonly OutputIr[]
+  readonly uniques: readonly (readonly string[])[]
+}
+
+/** Takes queries apart into the nodes of one view. */
+export class QueryLowering {
+  readonly #nodes: Nodes
+  readonly #joins: JoinLowering
+
+  constructor(nodes: Nodes) {
+    this.#nodes = nodes
+    this.#joins = new JoinLowering(nodes, (query) => this.table(query))
+  }
+
+  /** The block that shows a view's rows. */
+  last(query: QueryIr, key: BlockIr['key']): BlockIr {
+    let pending: Pending
+    if (query.limit === null) pending = query.kind === 'select' ? this.#select(query) : this.#set(query)
+    else pending = this.#all(this.#limited(query), queryOutputs(query))
+    // A bag counts equal rows, so it is grouped by columns.
+    const computed = pending.outputs.some(({ expression }) => expression.kind !== 'column')
+    if (key === null && pending.groupBy === null && computed) {
+      pending = this.#all(this.#emit(pending), pending.outputs)
+    }
+    const { draft, groupBy, outputs } = pending
+    return { name: this.#nodes.view, ...parts(draft, groupBy, outputs), key }
+  }
+
+  /** The table of a query's rows; its fields are the query's outputs. */
+  table(query: QueryIr): DerivedModel {
+    if (query.limit !== null) return this.#limited(query)
+    return this.#emit(query.kind === 'select' ? this.#select(query) : this.#set(query))
+  }
+
+  #emit({ draft, groupBy, outputs, uniques }: Pending, more: readonly OutputIr[] = []): DerivedModel {
+    return this.#nodes.block(parts(draft, groupBy, [...outputs, ...more]), uniques)
+  }
+
+  /** All rows of a table, as a query over it. */
+  #all(model: DerivedModel, outputs: readonly OutputIr[]): Pending {
+    const source = hidden('t')
+    return {
+      draft: {
+        sources: [{ alias: source, model: model.model, join: null }],
+        conditions: [],
+        places: new Map(),
+      },
+      groupBy: null,
+      outputs: outputs.map(({ name, expression }) => ({
+        name,
+        expression: { kind: 'column', source, field: name, type: expression.type },
+      })),
+      uniques: model.uniques,
+    }
+  }
+
+  /** The rows within LIMIT; what they are ordered by is an output beside the others. */
+  #limited(query: QueryIr): DerivedModel {
+    const { limit } = query
+    invariant(limit !== null, 'no limit')
+    const pending = query.kind === 'select' ? this.#select(query, query.order, limit.by) : this.#set(query)
+    const input = this.#emit(pending)
+    const fieldOf = (name: string, expression: ExpressionIr): string =>
+      expression.kind === 'column' && expression.source === '' ? expression.field : name
+    return this.#nodes.top(
+      input,
+      limit.by.map((expression, index) => fieldOf(hidden(`p${index}`), expression)),
+      query.order.map((item, index): FieldOrder => ({
+        field: fieldOf(hidden(`o${index}`), item.expression),
+        descending: item.descending,
+        nullsFirst: item.nullsFirst,
+      })),
+      limit.count,
+      limit.offset,
+    )
+  }
+
+  #select(select: SelectIr, order: readonly OrderIr[] = [], by: LimitIr['by'] = []): Pending {
+    const extra: readonly OutputIr[] = [
+      ...order.map(({ expression }, index) => ({ name: hidden(`o${index}`), expression })),
+      ...by.map((expression, index) => ({ name: hidden(`p${index}`), expression })),
+    ]
+    const from = this.#joins.from(select)
+    const outputs = [...select.select, ...extra]
+    const isGrouped =
+      select.groupBy !== null || outputs.some(({ expression }) => aggregatesIn(expression).length > 0)
+    const pending = isGrouped
+      ? this.#grouped(select, from, outputs)
+      : {
+          draft: from,
+          groupBy: null,
+          outputs: outputs.map(({ name, expression }) => ({ name, expression: rewrite(expression, from) })),
+          uniques: this.#joins.uniques(select, outputs),
+        }
+    return select.distinct ? this.#distinct(pending) : pending
+  }
+
+  #grouped(select: SelectIr, from: Draft, outputs: readonly OutputIr[]): Pending {
+    const groups = select.groupBy ?? []
+    const aggregates = distinctBy(
+      [...outputs.map(({ expression }) => expression), ...conjuncts(select.having)].flatMap(aggregatesIn),
+    )
+    const [draft, columns] = this.#columns(select, from, [...groups, ...aggregates.flatMap(argumentsOf)])
+    const groupBy = groups.map((group) => asColumn(rewrite(group, draft, columns)))
+    const isPlain = ({ expression }: OutputIr): boolean =>
+      expression.kind === 'aggregate' || groups.some((group) => identify(group) === identify(expression))
+    const uniques = [names(outputs, groups)].filter((list) => list !== null)
+    if (select.having === null && outputs.every(isPlain)) {
+      const plain = outputs.map(({ name, expression }) => ({
+        name,
+        expression: withArguments(expression, draft, columns),
+      }))
+      return { draft, groupBy, outputs: plain, uniques }
+    }
+    const model = this.#nodes.block(
+      parts(draft, groupBy, [
+        ...groupBy.map((expression, index) => ({ name: hidden(`g${index}`), expression })),
+        ...aggregates.map((aggregate, index) => ({
+          name: hidden(`a${index}`),
+          expression: withArguments(aggregate, draft, columns),
+        })),
+      ]),
+      [groupBy.map((_, index) => hidden(`g${index}`))],
+    )
+    const source = hidden('g')
+    const column = (field: string, { type }: ExpressionIr): ColumnIr => ({
+      kind: 'column',
+      source,
+      field,
+      type,
+    })
+    const known = new Map([
+      ...groups.map((group, index) => [identify(group), column(hidden(`g${index}`), group)] as const),
+      ...aggregates.map((item, index) => [identify(item), column(hidden(`a${index}`), item)] as const),
+    ])
+    const over: Draft = {
+      sources: [{ alias: source, model: model.model, join: null }],
+      conditions: [],
+      places: new Map(),
+    }
+    return {
+      draft: { ...over, conditions: conjuncts(select.having).map((item) => rewrite(item, over, known)) },
+      groupBy: null,
+      outputs: outputs.map(({ name, expression }) => ({
+        name,
+        expression: rewrite(expression, over, known),
+      })),
+      uniques,
+    }
+  }
+
+  /** Makes plain columns of expressions, by a block of its own where one is computed. */
+  #columns(
+    select: SelectIr,
+    draft: Draft,
+    expressions: readonly ExpressionIr[],
+  ): readonly [Draft, ReadonlyMap<string, ColumnIr>] {
+    const computed = distinctBy(expressions.filter(({ kind }) => kind !== 'column'))
+    return computed.length === 0 ? [draft, new Map()] : this.#joins.compute(select, draft, computed)
+  }
+
+  #distinct(pending: Pending): Pending {
+    const { outputs } = pending
+    const plain =
+      pending.groupBy === null && outputs.every(({ expression }) => expression.kind === 'column')
+        ? pending
+        : this.#all(this.#emit(pending), outputs)
+    return {
+      ...plain,
+      groupBy: plain.outputs.map(({ expression }) => asColumn(expression)),
+      uniques: [outputs.map(({ name }) => name)],
+    }
+  }
+
+  #set(set: SetIr): Pending {
+    const outputs = unified(set, (found, need) => this.#nodes.refuse(found, need))
+    const isCounted = set.kind !== 'union'
+    const branches = set.inputs.map((input, branch): BlockParts => {
+      const pending =
+        input.limit === null
+          ? input.kind === 'select'
+            ? this.#select(input)
+            : this.#set(input)
+          : this.#all(this.#limited(input), queryOutputs(input))
+      // What a branch groups is grouped before its outputs are converted.
+      const own = pending.groupBy === null ? pending : this.#all(this.#emit(pending), queryOutputs(input))
+      const columns = outputs.map(({ name, expression: { type } }): OutputIr => {
+        const expression = own.outputs.find((output) => output.name === name)?.expression
+        invariant(expression !== undefined, `no output ${name}`)
+        return {
+          name,
+          expression: expression.type.pgType === type.pgType ? expression : cast(expression, type),
+        }
+      })
+      const flags = isCounted
+        ? set.inputs.map((_, index): OutputIr => ({
+            name: hidden(`b${index}`),
+            expression: index === branch ? TRUE : { ...TRUE, text: null },
+          }))
+        : []
+      return parts(own.draft, null, [...columns, ...flags])
+    })
+    const all = this.#all(this.#nodes.union(branches, []), outputs)
+    if (set.all) return all
+    const groupBy = all.outputs.map(({ expression }) => asColumn(expression))
+    const uniques = [outputs.map(({ name }) => name)]
+    if (!isCounted) return { ...all, groupBy, uniques }
+    const counts = set.inputs.map((_, index): OutputIr => ({
+      name: hidden(`n${index}`),
+      expression: {
+        kind: 'aggregate',
+        name: 'count',
+        argument: { kind: 'column', source: hidden('t'), field: hidden(`b${index}`), type: BOOLEAN },
+        type: COUNT,
+      },
+    }))
+    const counted = this.#nodes.block(parts(all.draft, groupBy, [...all.outputs, ...counts]), uniques)
+    const shown = this.#all(counted, outputs)
+    const conditions = counts.map(({ name }, index): CallIr => ({
+      kind: 'call',
+      name: set.kind === 'intersect' || index === 0 ? 'gt' : 'eq',
+      args: [{ kind: 'column', source: hidden('t'), field: name, type: COUNT }, ZERO],
+      type: BOOLEAN,
+    }))
+    return { ...shown, draft: { ...shown.draft, conditions }, uniques }
+  }
+}
+
+function parts(draft: Draft, groupBy: BlockIr['groupBy'], select: readonly OutputIr[]): BlockParts {
+  return { sources: draft.sources, where: conjunction(draft.conditions), groupBy, select }
+}
+
+function asColumn(expression: ExpressionIr): ColumnIr {
+  invariant(expression.kind === 'column', 'a computed value where a column is meant')
+  return expression
+}
+
+/** The outputs that hold those expressions; null if one is not among them. */
+function names(outputs: readonly OutputIr[], expressions: readonly ExpressionIr[]): readonly string[] | null {
+  const found = expressions.map(
+    (expression) => outputs.find((output) => identify(output.expression) === identify(expression))?.name,
+  )
+  return found.every((name) => name !== undefined) ? found : null
+}
+
+function distinctBy<Item extends ExpressionIr>(items: readonly Item[]): readonly Item[] {
+  return [...new Map(items.map((item) => [identify(item), item])).values()]
+}
+
+function aggregatesIn(expression: ExpressionIr): readonly AggregateIr[] {
+  if (expression.kind === 'aggregate') return [expression]
+  return expression.kind === 'call' ? expression.args.flatMap(aggregatesIn) : []
+}
+
+/** Whether an aggregate takes its filter itself; of the others it makes the argument NULL where it does not hold. */
+function takesFilter({ name }: AggregateIr): boolean {
+  return name === 'arrayAgg' || name === 'stringAgg' || name === 'jsonAgg'
+}
+
+/** What must be columns for an aggregate. */
+function argumentsOf(aggregate: AggregateIr): readonly ExpressionIr[] {
+  const { filter, order } = aggregate
+  const own = argumentOf(aggregate)
+  return [
+    ...(own === null || (own.kind === 'literal' && aggregate.name === 'count') ? [] : [own]),
+    ...(filter !== undefined && takesFilter(aggregate) ? [filter] : []),
+    ...(order ?? []).map(({ expression }) => expression),
+  ]
+}
+
+function argumentOf(aggregate: AggregateIr): ExpressionIr | null {
+  const { argument, filter } = aggregate
+  if (filter === undefined || takesFilter(aggregate)) return argument
+  const value = argument ?? TRUE
+  const type = { ...value.type, nullable: true }
+  return { kind: 'call', name: 'case', args: [filter, value, { kind: 'literal', text: null, type }], type }
+}
+
+/** A group column or an aggregate, over columns alone. */
+function withArguments(
+  expression: ExpressionIr,
+  draft: Draft,
+  columns: ReadonlyMap<string, ColumnIr>,
+): ExpressionIr {
+  if (expression.kind !== 'aggregate') return rewrite(expression, draft, columns)
+  const { filter, ...others } = expression
+  const argument = argumentOf(expression)
+  const plain: AggregateIr = {
+    ...others,
+    argument,
+    ...(filter !== undefined && takesFilter(expression) ? { filter } : {}),
+  }
+  return rewrite(plain, draft, columns)
+}
+
+function cast(expression: ExpressionIr, type: TypeIr): ExpressionIr {
+  return { kind: 'call', name: 'cast', args: [expression], type }
+}
+
+const WIDTH = ['smallint', 'integer', 'bigint', 'numeric']
+
+/** The outputs of a set operation: names of the first input, types that hold the values of all. */
+function unified({ inputs }: SetIr, refuse: (found: string, need: string) => Error): readonly OutputIr[] {
+  const [first, ...others] = inputs.map((input) => queryOutputs(input))
+  invariant(first !== undefined, 'a set operation without an input')
+  return first.map(({ name, expression }): OutputIr => {
+    const types = [expression, ...others.map((outputs) => outputNamed(outputs, name))].map(({ type }) => type)
+    const type = types.reduce((a, b) =>
+      wider(a, b, () =>
+        refuse(`${a.pgType} and ${b.pgType} under the name ${name}`, 'one type. Cast one of them'),
+      ),
+    )
+    return { name, expression: { ...expression, type } }
+  })
+}
+
+/** The type that holds the values of both. */
+function wider(a: TypeIr, b: TypeIr, refusal: () => Error): TypeIr {
+  const nullable = a.nullable || b.nullable
+  if (a.pgType === b.pgType) return { ...a, nullable }
+  const [x = -1, y = -1] = [a, b].map(({ pgType }) => WIDTH.indexOf(pgType.replace(/\(.*/, '')))
+  if (x >= 0 && y >= 0) return { ...(x >= y ? a : b), pgType: WIDTH[Math.max(x, y)] ?? a.pgType, nullable }
+  if (a.scalar === 'String' && b.scalar === 'String' && isText(a) && isText(b)) {
+    return { ...a, pgType: 'text', nullable }
+  }
+  throw refusal()
+}
+
+function isText({ pgType }: TypeIr): boolean {
+  return pgType === 'text' || pgType.startsWith('character varying')
+}
+
+function outputNamed(outputs: readonly OutputIr[], name: string): ExpressionIr {
+  const output = outputs.find((item) => item.name === name)
+  invariant(output !== undefined, `no output ${name}`)
+  return output.expression
+}
