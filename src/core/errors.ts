@@ -49,6 +49,10 @@ export const ERROR_CODES = {
   'VIEW.INVALID_DEFINITION': ['fix', 'a view definition is not valid'],
   'VIEW.NOT_EXACT': ['fix', 'a view cannot be kept exactly as Postgres would answer'],
   'VIEW.UNSUPPORTED': ['fix', 'a view asks for something that this version does not do'],
+  'VIEW.EVALUATION': [
+    'fix',
+    'an expression of a view has no value for a row: an overflow, a division by zero, a bad cast',
+  ],
   'VIEW.OUT_OF_RANGE': ['fix', 'a result does not fit the type that the view promises'],
   'HANDLER.FAILED': ['retry', 'a handler threw and its attempts are used up'],
   'REFRESH.CANCELLED': ['fix', 'a refresh was cancelled'],

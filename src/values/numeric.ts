@@ -81,20 +81,34 @@ const MAX_DISPLAY_SCALE = 1000
 const DIGITS_PER_GROUP = 4
 
 /**
+ * The quotient by an integer with the scale and the rounding of Postgres' numeric division: {@link quotientOf}.
+ *
+ * `divisor` must not be zero.
+ */
+export function divideNumeric(dividend: Numeric, divisor: bigint): Numeric {
+  return quotientOf(dividend, { unscaled: divisor, scale: 0 })
+}
+
+/**
  * The quotient with the scale and the rounding (half away from zero) of Postgres' numeric division.
  *
  * `divisor` must not be zero.
  * Source: PostgreSQL, `select_div_scale` and `div_var` of `numeric.c`.
  */
-export function divideNumeric(dividend: Numeric, divisor: bigint): Numeric {
+export function quotientOf(dividend: Numeric, divisor: Numeric): Numeric {
   const top = leadingGroup(dividend)
-  const bottom = leadingGroup({ unscaled: divisor, scale: 0 })
+  const bottom = leadingGroup(divisor)
   const weight = top.weight - bottom.weight - (top.group <= bottom.group ? 1 : 0)
-  const wanted = Math.max(MIN_SIGNIFICANT_DIGITS - weight * DIGITS_PER_GROUP, dividend.scale, 0)
+  const wanted = Math.max(
+    MIN_SIGNIFICANT_DIGITS - weight * DIGITS_PER_GROUP,
+    dividend.scale,
+    divisor.scale,
+    0,
+  )
   const scale = Math.min(wanted, MAX_DISPLAY_SCALE)
-  const shift = scale - dividend.scale
+  const shift = scale - dividend.scale + divisor.scale
   const numerator = shift >= 0 ? dividend.unscaled * pow10(shift) : dividend.unscaled
-  const denominator = shift >= 0 ? divisor : divisor * pow10(-shift)
+  const denominator = shift >= 0 ? divisor.unscaled : divisor.unscaled * pow10(-shift)
   return { unscaled: divideRounded(numerator, denominator), scale }
 }
 
@@ -105,7 +119,8 @@ export function pow10(exponent: number): bigint {
 
 const POWERS = Array.from({ length: 80 }, (_, exponent) => 10n ** BigInt(exponent))
 
-function divideRounded(numerator: bigint, denominator: bigint): bigint {
+/** The integer quotient, half away from zero. */
+export function divideRounded(numerator: bigint, denominator: bigint): bigint {
   const negative = numerator < 0n !== denominator < 0n
   const above = numerator < 0n ? -numerator : numerator
   const below = denominator < 0n ? -denominator : denominator

@@ -7,6 +7,7 @@ const PLUS = 43
 const LETTER_T = 84
 const LETTER_Z = 90
 const US_PER_HOUR = 3_600_000_000
+const MICROSECONDS_PER_HOUR = BigInt(US_PER_HOUR)
 const MAX_OFFSET_SECONDS = 16 * 3600
 
 /** `infinity` and `-infinity` of a date, beyond every day that Postgres knows. */
@@ -26,9 +27,10 @@ const FIRST_DAY = -719_162
 const END_DAY = 2_932_897
 
 /** The days that Postgres knows: 4714-11-24 BC to 5874897-12-31 of a date, to AD 294276 of a timestamp. */
-const FIRST_PG_DAY = -2_440_588
+export const FIRST_PG_DAY = -2_440_588
 const LAST_PG_DAY = 2_145_042_905
-const END_OF_INSTANTS = 106_762_940
+/** The first day that no timestamp has. */
+export const END_OF_INSTANTS = 106_762_940
 
 /** Why a date-time that Postgres holds cannot be shown; undefined: it can be. */
 export type DateTimeProblem = 'infinite' | 'range'
@@ -85,6 +87,26 @@ export function problemOfInstant(hours: number): DateTimeProblem | undefined {
 /** The milliseconds since 1970 of two words of {@link readInstant}; microseconds are cut off, not rounded. */
 export function instantMilliseconds(hours: number, microseconds: number): number {
   return timeMilliseconds(hours + HOUR_BIAS, microseconds)
+}
+
+/** The microseconds since 1970 of two words of {@link readInstant}; null for `infinity` and `-infinity`. */
+export function instantMicroseconds(hours: number, microseconds: number): bigint | null {
+  if (hours === HOURS_INFINITY || hours === HOURS_MINUS_INFINITY) return null
+  return BigInt(hours + HOUR_BIAS) * MICROSECONDS_PER_HOUR + BigInt(microseconds >>> 0)
+}
+
+/** Writes an instant in microseconds since 1970 as the words of {@link readInstant}. */
+export function writeInstant(instant: bigint, out: Int32Array): void {
+  let hours = instant / MICROSECONDS_PER_HOUR
+  if (instant < hours * MICROSECONDS_PER_HOUR) hours -= 1n
+  out[0] = Number(hours) - HOUR_BIAS
+  out[1] = Number(instant - hours * MICROSECONDS_PER_HOUR)
+}
+
+/** Writes `infinity` or `-infinity` as the words of {@link readInstant}. */
+export function writeInfinity(isPositive: boolean, out: Int32Array): void {
+  out[0] = isPositive ? HOURS_INFINITY : HOURS_MINUS_INFINITY
+  out[1] = 0
 }
 
 /**
@@ -208,8 +230,8 @@ function daysOfText(bytes: Uint8Array, start: number, dayEnd: number, isBeforeCh
   return days >= FIRST_PG_DAY && days <= LAST_PG_DAY ? days : Number.NaN
 }
 
-/** Days since 1970-01-01 in the proleptic Gregorian calendar. */
-function daysOf(year: number, month: number, day: number): number {
+/** Days since 1970-01-01 in the proleptic Gregorian calendar; the year before 1 is 0. */
+export function daysOf(year: number, month: number, day: number): number {
   const shifted = month <= 2 ? year - 1 : year
   const era = Math.floor(shifted / 400)
   const yearOfEra = shifted - era * 400

@@ -1,5 +1,6 @@
 import type { EnumContract } from '../contract/schema-contract.ts'
 import { parsePgTypeName } from '../values/pg-type.ts'
+import { shortestReal } from '../values/shortest-real.ts'
 import type { TypeIr } from './view-ir.ts'
 
 /** The text, or what a value for that type must be. */
@@ -140,39 +141,6 @@ function encodeFloat(value: unknown, round: (value: number) => number, pgType: s
   if (!Number.isFinite(rounded) || (rounded === 0 && value !== 0)) return no(needed)
   // Adding 0 turns -0, which Postgres takes for equal, into 0.
   return ok(String(rounded + 0))
-}
-
-/** Postgres prints a `real` with the fewest digits that read back as it; so must a literal, to compare alike. */
-function shortestReal(value: number): number {
-  const real = Math.fround(value)
-  for (let digits = 1; digits < 9; digits += 1) {
-    const short = roundHalfEven(real, digits)
-    if (Math.fround(short) === real && !isTie(short, real)) return short
-  }
-  return roundHalfEven(real, 9)
-}
-
-/** `toPrecision` rounds halves away from zero, Postgres to the even digit: 3842880.25 is 3842880.2. */
-function roundHalfEven(value: number, digits: number): number {
-  // All digits, to tell a half from nearly a half; the limit is 100 since ES2018.
-  // oxlint-disable-next-line oxc/number-arg-out-of-range
-  const [mantissa = '', exponent] = value.toExponential(99).split('e')
-  const all = mantissa.replace(/[.-]/g, '')
-  const rest = all.slice(digits)
-  const half = /^50*$/.test(rest) && /[02468]$/.test(all.slice(0, digits))
-  const cut = mantissa.slice(0, mantissa.length - rest.length)
-  return Number(half ? `${cut}e${exponent}` : value.toPrecision(digits))
-}
-
-/** Half-way to the next `real`, where reading it back is a matter of rounding; Postgres avoids those. */
-function isTie(short: number, real: number): boolean {
-  const bits = new DataView(new ArrayBuffer(4))
-  bits.setFloat32(0, real)
-  return [-1, 1].some((step) => {
-    const neighbour = new DataView(new ArrayBuffer(4))
-    neighbour.setInt32(0, bits.getInt32(0) + step)
-    return short === (real + neighbour.getFloat32(0)) / 2
-  })
 }
 
 function encodeText(value: unknown, length: number, pgType: string): EncodedLiteral {
