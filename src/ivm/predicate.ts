@@ -1,5 +1,8 @@
 import { DbsyncError } from '../core/errors.ts'
 import type { CallIr, ColumnIr, ExpressionIr } from '../views/view-ir.ts'
+import { makeValueComparison, type ValueComparison } from '../values/compare-values.ts'
+import type { ValueKind } from '../values/value-of-text.ts'
+import type { Value } from '../values/value.ts'
 import type { Interner } from '../zset/interner.ts'
 import {
   type ColumnOperand,
@@ -8,6 +11,7 @@ import {
   type Operand,
   type Tuple,
 } from './comparison.ts'
+import { kindOf, makeEvaluator } from './evaluate.ts'
 
 /** SQL's three truth values. */
 export type Truth = 1 | 0 | -1
@@ -85,11 +89,8 @@ function makeCall(call: CallIr, context: PredicateContext): Predicate {
       const isNull = makeOperandNullTest(required(first, call, context), context)
       return call.name === 'isNull' ? () => (isNull() ? TRUE : FALSE) : () => (isNull() ? FALSE : TRUE)
     }
-    case 'inArray': {
-      const tested = required(first, call, context)
-      const tests = call.args.slice(1).map((item) => makeTest('eq', tested, item, context))
-      return negate(makeAnd(tests.map(negate)))
-    }
+    case 'inArray':
+      return makeMembership(call.args, context)
     case 'eq':
     case 'ne':
     case 'gt':
@@ -97,11 +98,19 @@ function makeCall(call: CallIr, context: PredicateContext): Predicate {
     case 'lt':
     case 'lte':
       return makeTest(call.name, required(first, call, context), required(second, call, context), context)
+    case 'isDistinctFrom':
+      return negate(makeSameness(required(first, call, context), required(second, call, context), context))
+    case 'isNotDistinctFrom':
+      return makeSameness(required(first, call, context), required(second, call, context), context)
     default:
-      throw new DbsyncError(
-        'VIEW.UNSUPPORTED',
-        `${context.path}: found ${call.name}; this version has none. Leave it out.`,
-      )
+      return truthOf(makeEvaluator(call, context))
+  }
+}
+
+function truthOf(evaluate: () => Value): Predicate {
+  return () => {
+    const value = evaluate()
+    return value === null ? UNKNOWN : value === true ? TRUE : FALSE
   }
 }
 
@@ -124,51 +133,139 @@ function makeTest(
 ): Predicate {
   const outcome = OUTCOMES[name]
   if (isNullLiteral(left) || isNullLiteral(right)) return () => UNKNOWN
-  if (left.kind === 'call' || right.kind === 'call') {
-    const a = makePredicate(left, context)
-    const b = makePredicate(right, context)
+  const kept = keptComparison(left, right, context)
+  if (kept === undefined) {
+    const compare = computedComparison(left, right, context)
     return () => {
-      const x = a()
-      const y = b()
-      return x === UNKNOWN || y === UNKNOWN ? UNKNOWN : outcome(x - y)
+      const order = compare()
+      return order === null ? UNKNOWN : outcome(order)
     }
   }
-  const a = operandOf(left, context)
-  const b = operandOf(right, context)
-  const compare = comparisonOf(a, b, context)
-  const leftNull = a.kind === 'column' ? makeNullTest(a, context.tuple) : null
-  const rightNull = b.kind === 'column' ? makeNullTest(b, context.tuple) : null
+  return keptTest(outcome, kept)
+}
+
+function keptTest(
+  outcome: (order: number) => Truth,
+  { compare, leftNull, rightNull }: KeptComparison,
+): Predicate {
   return () => {
     if ((leftNull !== null && leftNull()) || (rightNull !== null && rightNull())) return UNKNOWN
     return outcome(compare())
   }
 }
 
-function comparisonOf(a: Operand, b: Operand, context: PredicateContext): Comparison {
-  const comparison = makeComparison(context.tuple, a, b, context.interner)
-  if (comparison !== undefined) return comparison
+/** A comparison of kept words, which makes no value, and the null tests of its columns. */
+interface KeptComparison {
+  readonly compare: Comparison
+  readonly leftNull: (() => boolean) | null
+  readonly rightNull: (() => boolean) | null
+}
+
+/** Of columns and literals whose words decide; undefined: values must be made. */
+function keptComparison(
+  left: ExpressionIr,
+  right: ExpressionIr,
+  context: PredicateContext,
+): KeptComparison | undefined {
+  const a = operandOf(left, context)
+  const b = operandOf(right, context)
+  if (a === null || b === null || !isAlike(left, right)) return undefined
+  const compare = makeComparison(context.tuple, a, b, context.interner)
+  if (compare === undefined) return undefined
+  return {
+    compare,
+    leftNull: a.kind === 'column' ? makeNullTest(a, context.tuple) : null,
+    rightNull: b.kind === 'column' ? makeNullTest(b, context.tuple) : null,
+  }
+}
+
+/** Of one kind, or exact numbers: a `real` and a `double precision` of one text are not equal. */
+function isAlike(left: ExpressionIr, right: ExpressionIr): boolean {
+  const a = kindOf(left.type)
+  const b = kindOf(right.type)
+  return a === b || (EXACT_NUMBERS.has(a) && EXACT_NUMBERS.has(b))
+}
+
+const EXACT_NUMBERS: ReadonlySet<ValueKind> = new Set(['integer', 'bigint', 'numeric'])
+
+/** Null where a side is. */
+function computedComparison(
+  left: ExpressionIr,
+  right: ExpressionIr,
+  context: PredicateContext,
+): () => number | null {
+  const compare = comparisonOf(left, right, context)
+  const a = makeEvaluator(left, context)
+  const b = makeEvaluator(right, context)
+  return () => {
+    const x = a()
+    const y = b()
+    return x === null || y === null ? null : compare(x, y)
+  }
+}
+
+function comparisonOf(left: ExpressionIr, right: ExpressionIr, context: PredicateContext): ValueComparison {
+  const compare = makeValueComparison(kindOf(left.type), kindOf(right.type))
+  if (compare !== undefined) return compare
   throw new DbsyncError(
     'VIEW.UNSUPPORTED',
-    `${context.path}: found a comparison of two constants or of two unlike types; need a column and a value of its type. ` +
+    `${context.path}: found a comparison of ${left.type.pgType} with ${right.type.pgType}; need values of one type. ` +
       'Compare columns of one type.',
   )
 }
 
-function operandOf(expression: ExpressionIr, context: PredicateContext): Operand {
+/** IS NOT DISTINCT FROM: two nulls are the same. Never unknown. */
+function makeSameness(left: ExpressionIr, right: ExpressionIr, context: PredicateContext): Predicate {
+  const compare = comparisonOf(left, right, context)
+  const a = makeEvaluator(left, context)
+  const b = makeEvaluator(right, context)
+  return () => {
+    const x = a()
+    const y = b()
+    if (x === null || y === null) return x === y ? TRUE : FALSE
+    return compare(x, y) === 0 ? TRUE : FALSE
+  }
+}
+
+/** IN: what is tested is evaluated once. */
+function makeMembership(args: readonly ExpressionIr[], context: PredicateContext): Predicate {
+  const [tested, ...candidates] = args
+  if (tested === undefined) return () => FALSE
+  const kept = candidates
+    .map((item) => keptComparison(tested, item, context))
+    .filter((comparison) => comparison !== undefined)
+  if (kept.length === candidates.length) {
+    const tests = kept.map((comparison) => keptTest(OUTCOMES.eq, comparison))
+    return negate(makeAnd(tests.map(negate)))
+  }
+  const value = makeEvaluator(tested, context)
+  const others = candidates.map((item) => ({
+    compare: comparisonOf(tested, item, context),
+    value: makeEvaluator(item, context),
+  }))
+  return () => {
+    const found = value()
+    let result: Truth = FALSE
+    for (const other of others) {
+      const candidate = other.value()
+      if (found === null || candidate === null) result = UNKNOWN
+      else if (other.compare(found, candidate) === 0) return TRUE
+    }
+    return result
+  }
+}
+
+function operandOf(expression: ExpressionIr, context: PredicateContext): Operand | null {
   if (expression.kind === 'column') return context.resolve(expression)
   if (expression.kind === 'literal' && expression.text !== null)
     return { kind: 'literal', text: expression.text }
-  throw new DbsyncError(
-    'VIEW.UNSUPPORTED',
-    `${context.path}: found ${expression.kind} in a comparison; need a column or a value.`,
-  )
+  return null
 }
 
 function makeOperandNullTest(expression: ExpressionIr, context: PredicateContext): () => boolean {
   if (expression.kind === 'column') return makeNullTest(context.resolve(expression), context.tuple)
-  const predicate = makePredicate(expression, context)
-  if (expression.kind === 'literal') return () => expression.text === null
-  return () => predicate() === UNKNOWN
+  const evaluate = makeEvaluator(expression, context)
+  return () => evaluate() === null
 }
 
 function makeAnd(parts: readonly Predicate[]): Predicate {

@@ -14,7 +14,7 @@ import { parsePgTypeName } from './pg-type.ts'
 import { DAYS_INFINITY, DAYS_MINUS_INFINITY, END_OF_INSTANTS } from './read-date-time.ts'
 import { significantDigits } from './shortest-real.ts'
 import { booleanOfText, doubleOfText, integerOfText, numericOfUserText } from './text-casts.ts'
-import { numericOfText, textOfNumeric, valueKind, type ValueKind } from './value-of-text.ts'
+import { numericOfText, textOfNumeric, textOfValue, valueKind, type ValueKind } from './value-of-text.ts'
 import { isNumeric, type NumericValue, type Value } from './value.ts'
 
 /** Converts a value that is not null. Throws: VIEW.EVALUATION as Postgres does. */
@@ -76,7 +76,7 @@ function castToInteger(
     case 'boolean':
       return to === 'integer' ? (value) => (value === true ? 1 : 0) : undefined
     case 'text':
-      return isText(from) ? (value) => fit(integerOfText(String(value))) : undefined
+      return isText(from) ? (value) => fit(integerOfText(textOfValue(value))) : undefined
     default:
       return undefined
   }
@@ -102,14 +102,14 @@ function castToNumeric(source: ValueKind, from: string, modifiers: readonly numb
       return (value) => fit(numericOfDouble(toDouble(value, source), digits))
     }
     case 'text':
-      return isText(from) ? (value) => fit(numericOfUserText(String(value))) : undefined
+      return isText(from) ? (value) => fit(numericOfUserText(textOfValue(value))) : undefined
     default:
       return undefined
   }
 }
 
 function numericOfDouble(value: number, digits: number): NumericValue {
-  if (!Number.isFinite(value)) return numericOfText(String(value))
+  if (!Number.isFinite(value)) return numericOfText(textOfValue(value))
   // As printf's %g has it, without zeros at the end.
   return numericOfText(significantDigits(value, digits).replace(/\.?0*e/, 'e'))
 }
@@ -129,7 +129,7 @@ function castToDouble(source: ValueKind, from: string): Cast | undefined {
         return double
       }
     case 'text':
-      return isText(from) ? (value) => doubleOfText(String(value)) : undefined
+      return isText(from) ? (value) => doubleOfText(textOfValue(value)) : undefined
     default:
       return undefined
   }
@@ -140,7 +140,7 @@ function castToText(source: ValueKind, from: string): Cast | undefined {
   switch (source) {
     case 'integer':
     case 'bigint':
-      return String
+      return textOfValue
     case 'numeric':
       return textOfNumeric
     case 'boolean':
@@ -155,7 +155,7 @@ function castToText(source: ValueKind, from: string): Cast | undefined {
 function castToBoolean(source: ValueKind, from: string): Cast | undefined {
   if (source === 'boolean') return (value) => value
   if (from === 'integer') return (value) => value !== 0
-  return isText(from) ? (value) => booleanOfText(String(value)) : undefined
+  return isText(from) ? (value) => booleanOfText(textOfValue(value)) : undefined
 }
 
 function castToDate(source: ValueKind, from: string, to: string): Cast | undefined {

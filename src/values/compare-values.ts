@@ -1,6 +1,6 @@
 import { compareNumeric } from './numeric.ts'
 import { compareText } from './text-functions.ts'
-import { textOfNumeric, type ValueKind } from './value-of-text.ts'
+import { textOfNumeric, textOfValue, type ValueKind } from './value-of-text.ts'
 import { isNumeric, type NumericValue, type Value } from './value.ts'
 
 /** Negative, zero or positive; both values are not null. */
@@ -21,7 +21,7 @@ export function makeValueComparison(left: ValueKind, right: ValueKind): ValueCom
     return (a, b) => compareNumerics(toNumeric(a), toNumeric(b))
   }
   if (left !== right) return undefined
-  if (left === 'text') return (a, b) => compareText(String(a), String(b))
+  if (left === 'text') return (a, b) => compareText(textOfValue(a), textOfValue(b))
   return left === 'instant' ? compareBigints : compareDoubles
 }
 

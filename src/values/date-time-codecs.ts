@@ -10,7 +10,11 @@ import {
   readInstant,
   readTime,
   timeMilliseconds,
+  writeInfinity,
+  writeInstant,
 } from './read-date-time.ts'
+import { isInfiniteInstant } from './calendar.ts'
+import { instantOfWords, textOfValue, timeOfWords } from './value-of-text.ts'
 import type { BytesCodec, Int32Codec, Int64Codec } from './value-codec.ts'
 
 const MS_PER_DAY = 86_400_000
@@ -38,6 +42,8 @@ export function dateCodec(column: ColumnContract, place: string): Int32Codec {
     place,
     parse,
     publicOf,
+    valueOf: (days) => days,
+    keptOf: Number,
     publicFromText(text) {
       const bytes = Buffer.from(text)
       return publicOf(parse(bytes, 0, bytes.length))
@@ -53,13 +59,32 @@ export function timestampCodec(column: ColumnContract, place: string): Int64Code
     if (problem !== undefined) throw problemError(place, column, problem)
     return new Date(instantMilliseconds(hours, microseconds))
   }
-  return wordsCodec(column, place, readInstant, show, (iso) => `${iso.slice(0, 10)} ${iso.slice(11)}`)
+  const words: Words = {
+    read: readInstant,
+    show,
+    valueOf: instantOfWords,
+    write(value, out) {
+      const instant = typeof value === 'bigint' ? value : 0n
+      if (isInfiniteInstant(instant)) writeInfinity(instant > 0n, out)
+      else writeInstant(instant, out)
+    },
+  }
+  return wordsCodec(column, place, words, (iso) => `${iso.slice(0, 10)} ${iso.slice(11)}`)
 }
 
 /** time: wire `13:14:15.678901`, public Date on 1970-01-01 (`24:00:00` is the next midnight). */
 export function timeCodec(column: ColumnContract, place: string): Int64Codec {
-  const show = (hours: number, microseconds: number): Date => new Date(timeMilliseconds(hours, microseconds))
-  return wordsCodec(column, place, readTime, show, (iso) =>
+  const words: Words = {
+    read: readTime,
+    show: (hours, microseconds) => new Date(timeMilliseconds(hours, microseconds)),
+    valueOf: timeOfWords,
+    write(value, out) {
+      const microseconds = Number(value)
+      out[0] = Math.floor(microseconds / 3_600_000_000)
+      out[1] = microseconds % 3_600_000_000
+    },
+  }
+  return wordsCodec(column, place, words, (iso) =>
     iso === '1970-01-02T00:00:00.000Z' ? '24:00:00' : iso.slice(11, -1),
   )
 }
@@ -71,16 +96,22 @@ export function timetzCodec(column: ColumnContract, place: string): BytesCodec {
     storage: 'bytes',
     column,
     place,
+    valueOf: (text) => text,
+    textOf: textOfValue,
     publicFromText: (text) => time.publicFromText(text),
     textFromPublic: (value) => `${time.textFromPublic(value)}+00`,
   }
 }
 
+interface Words extends Pick<Int64Codec, 'valueOf' | 'write'> {
+  readonly read: (bytes: Uint8Array, start: number, end: number, out: Int32Array) => boolean
+  readonly show: (word0: number, word1: number) => Date
+}
+
 function wordsCodec(
   column: ColumnContract,
   place: string,
-  read: (bytes: Uint8Array, start: number, end: number, out: Int32Array) => boolean,
-  show: (word0: number, word1: number) => Date,
+  { read, show, valueOf, write }: Words,
   format: (iso: string) => string,
 ): Int64Codec {
   const scratch = new Int32Array(2)
@@ -93,6 +124,8 @@ function wordsCodec(
     place,
     parse,
     publicOf: show,
+    valueOf,
+    write,
     publicFromText(text) {
       const bytes = Buffer.from(text)
       parse(bytes, 0, bytes.length, scratch)

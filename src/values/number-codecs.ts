@@ -3,6 +3,8 @@ import { DbsyncError } from '../core/errors.ts'
 import { undecodable, unfit } from './codec-errors.ts'
 import { formatScaled, isNumericText, parseNumeric } from './numeric.ts'
 import { bigintOfWords, readFloat, readInt64, readInteger, readScaled } from './read-number.ts'
+import { numericOfText, textOfNumeric } from './value-of-text.ts'
+import { isNumeric } from './value.ts'
 import type { BytesCodec, Float64Codec, Int32Codec, Int64Codec } from './value-codec.ts'
 
 /** smallint and integer: wire `42`, public `42`. */
@@ -19,6 +21,8 @@ export function integerCodec(column: ColumnContract, place: string): Int32Codec 
     place,
     parse,
     publicOf: (value) => value,
+    valueOf: (kept) => kept,
+    keptOf: Number,
     publicFromText: (text) => parseText(parse, text),
     textFromPublic(value) {
       if (Number.isInteger(value)) return String(value)
@@ -41,6 +45,8 @@ export function oidCodec(column: ColumnContract, place: string): Float64Codec {
     place,
     parse,
     publicOf: (value) => value,
+    valueOf: (kept) => kept,
+    keptOf: Number,
     publicFromText: (text) => parseText(parse, text),
     textFromPublic(value) {
       if (Number.isInteger(value)) return String(value)
@@ -61,6 +67,12 @@ export function bigintCodec(column: ColumnContract, place: string): Int64Codec {
     place,
     parse,
     publicOf: bigintOfWords,
+    valueOf: bigintOfWords,
+    write(value, out) {
+      const bits = BigInt.asIntN(64, typeof value === 'bigint' ? value : BigInt(Number(value)))
+      out[0] = Number(bits >> 32n)
+      out[1] = Number(BigInt.asIntN(32, bits))
+    },
     publicFromText(text) {
       const bytes = Buffer.from(text)
       parse(bytes, 0, bytes.length, scratch)
@@ -87,6 +99,8 @@ export function floatCodec(column: ColumnContract, place: string): Float64Codec 
     place,
     parse,
     publicOf: (value) => value,
+    valueOf: (kept) => kept,
+    keptOf: Number,
     publicFromText: (text) => parseText(parse, text),
     textFromPublic(value) {
       if (typeof value !== 'number') throw unfit(place, 'a number', value)
@@ -152,6 +166,11 @@ export function scaledCodec(
     place,
     parse,
     publicOf,
+    valueOf: (kept) => (Number.isNaN(kept) ? 'NaN' : { unscaled: BigInt(kept), scale }),
+    keptOf: (value) =>
+      isNumeric(value) && value.scale === scale
+        ? Number(value.unscaled)
+        : parseText(parse, textOfNumeric(value)),
     publicFromText: (text) => publicOf(parseText(parse, text)),
     textFromPublic: (value) => decimalText(place, value),
   }
@@ -168,6 +187,8 @@ export function wideNumericCodec(
     storage: 'bytes',
     column,
     place,
+    valueOf: numericOfText,
+    textOf: textOfNumeric,
     publicFromText: (text) => decimalFromText(column, place, text, Decimal),
     textFromPublic(value) {
       const text = decimalText(place, value)

@@ -2,7 +2,11 @@ import type { ColumnContract, EnumContract } from '../contract/schema-contract.t
 import { DbsyncError } from '../core/errors.ts'
 import { formatArrayLiteral, parseArrayLiteral } from './array-literal.ts'
 import { undecodable, unfit, unshowable } from './codec-errors.ts'
+import { textOfValue } from './value-of-text.ts'
 import type { BytesCodec, Int32Codec, ValueCodec } from './value-codec.ts'
+
+/** Expressions see these types' own text. */
+const TEXT = { valueOf: (text: string): string => text, textOf: textOfValue }
 
 /** text, varchar, uuid and other types that Prisma Client shows as the wire's own text. */
 export function textCodec(column: ColumnContract, place: string): BytesCodec {
@@ -10,6 +14,7 @@ export function textCodec(column: ColumnContract, place: string): BytesCodec {
     storage: 'bytes',
     column,
     place,
+    ...TEXT,
     publicFromText: (text) => text,
     textFromPublic(value) {
       if (typeof value !== 'string') throw unfit(place, 'a string', value)
@@ -34,6 +39,8 @@ export function booleanCodec(column: ColumnContract, place: string): Int32Codec 
       throw undecodable(place, column.pgType, 'neither t nor f')
     },
     publicOf: (value) => value === 1,
+    valueOf: (kept) => kept === 1,
+    keptOf: (value) => (value === true ? 1 : 0),
     publicFromText(text) {
       if (text === 't' || text === 'f') return text === 't'
       throw undecodable(place, column.pgType, 'neither t nor f')
@@ -73,6 +80,12 @@ export function enumCodec(column: ColumnContract, place: string, contract: EnumC
       throw unknown()
     },
     publicOf,
+    valueOf: (index) => contract.values[index]?.label ?? null,
+    keptOf(value) {
+      const index = indexOfLabel.get(textOfValue(value))
+      if (index === undefined) throw unknown()
+      return index
+    },
     publicFromText: (text) => publicOf(indexOfLabel.get(text) ?? -1),
     textFromPublic(value) {
       const label = typeof value === 'string' ? labelOfName.get(value) : undefined
@@ -88,6 +101,7 @@ export function jsonCodec(column: ColumnContract, place: string): BytesCodec {
     storage: 'bytes',
     column,
     place,
+    ...TEXT,
     publicFromText(text) {
       try {
         return JSON.parse(text) as unknown
@@ -106,6 +120,7 @@ export function byteaCodec(column: ColumnContract, place: string): BytesCodec {
     storage: 'bytes',
     column,
     place,
+    ...TEXT,
     publicFromText(text) {
       if (!/^\\x(?:[0-9a-f]{2})*$/.test(text)) {
         throw undecodable(place, column.pgType, 'no bytes in hex form', 'Set bytea_output to hex.')
@@ -125,6 +140,7 @@ export function listCodec(column: ColumnContract, place: string, element: ValueC
     storage: 'bytes',
     column,
     place,
+    ...TEXT,
     publicFromText(text) {
       const elements = parseArrayLiteral(text)
       const pgType = `${column.pgType}[]`

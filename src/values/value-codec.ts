@@ -1,4 +1,5 @@
 import type { ColumnContract } from '../contract/schema-contract.ts'
+import type { Value } from './value.ts'
 
 /** What every codec can do, whatever form it keeps values in. */
 interface CodecBase {
@@ -24,6 +25,10 @@ export interface Int32Codec extends CodecBase {
   readonly storage: 'int32'
   parse(bytes: Uint8Array, start: number, end: number): number
   publicOf(value: number): unknown
+  /** What expressions see of the kept number. */
+  valueOf(kept: number): Value
+  /** The number that a value of an expression, not null, is kept as. */
+  keptOf(value: Value): number
 }
 
 /** Kept in a double: floats, oid, and numeric of at most 15 digits as an integer in units of 10^-scale. */
@@ -33,6 +38,10 @@ export interface Float64Codec extends CodecBase {
   readonly scale: number | null
   parse(bytes: Uint8Array, start: number, end: number): number
   publicOf(value: number): unknown
+  /** What expressions see of the kept number. */
+  valueOf(kept: number): Value
+  /** The number that a value of an expression, not null, is kept as. */
+  keptOf(value: Value): number
 }
 
 /**
@@ -43,11 +52,19 @@ export interface Int64Codec extends CodecBase {
   readonly storage: 'int64'
   parse(bytes: Uint8Array, start: number, end: number, out: Int32Array): void
   publicOf(high: number, low: number): unknown
+  /** What expressions see of the kept words. */
+  valueOf(high: number, low: number): Value
+  /** Writes the words that a value of an expression, not null, is kept as. */
+  write(value: Value, out: Int32Array): void
 }
 
 /** Kept as interned wire bytes: text, uuid, json, bytea, wide numeric, lists and everything else. */
 export interface BytesCodec extends CodecBase {
   readonly storage: 'bytes'
+  /** What expressions see of the kept text. */
+  valueOf(text: string): Value
+  /** The text that a value of an expression, not null, is kept as. */
+  textOf(value: Value): string
 }
 
 /** How one column is read, kept and shown; one codec a column. */

@@ -83,6 +83,11 @@ export function textOfNumeric(value: Value): string {
   return isNumeric(value) ? formatNumeric(value) : String(value)
 }
 
+/** The text of a value that is kept as text. */
+export function textOfValue(value: Value): string {
+  return typeof value === 'string' ? value : textOfNumeric(value)
+}
+
 /** The instant of two kept words. */
 export function instantOfWords(hours: number, microseconds: number): bigint {
   const instant = instantMicroseconds(hours, microseconds)

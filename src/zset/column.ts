@@ -1,6 +1,7 @@
 import type { ColumnContract } from '../contract/schema-contract.ts'
 import { undecodable } from '../values/codec-errors.ts'
 import type { ValueCodec } from '../values/value-codec.ts'
+import type { Value } from '../values/value.ts'
 import type { RowStorage } from './row-storage.ts'
 
 /** Where a column lies in the words of a row. */
@@ -64,6 +65,16 @@ export abstract class Column {
    * Returns false if no row can hold the value. Throws: CONFIG.INVALID_OPTIONS if it is of another type.
    */
   abstract writeWords(value: unknown, out: Int32Array, at: number): boolean
+
+  /** What expressions see of a slot; null for NULL. */
+  abstract valueOf(slot: number): Value
+
+  /**
+   * Writes a value of an expression into a slot that is not live; null for NULL.
+   *
+   * Throws: CHANGES.UNDECODABLE_VALUE for NULL where the contract says NOT NULL, CHANGES.UNKNOWN_ENUM_LABEL.
+   */
+  abstract put(slot: number, value: Value): void
 
   /** Writes the words of a value in wire text; false if no row can hold it. */
   abstract writeText(text: string, out: Int32Array, at: number): boolean

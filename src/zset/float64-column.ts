@@ -1,4 +1,5 @@
 import type { Float64Codec } from '../values/value-codec.ts'
+import type { Value } from '../values/value.ts'
 import { Column, type ColumnPlace } from './column.ts'
 
 const VALUE = new Float64Array(1)
@@ -29,6 +30,21 @@ export class Float64Column extends Column {
     words[target] = words[source]!
     words[target + 1] = words[source + 1]!
     this.copyNull(from, to)
+  }
+
+  override valueOf(slot: number): Value {
+    if (this.isNull(slot)) return null
+    return this.codec.valueOf(this.rows.floats[(slot * this.stride + this.offset) >>> 1]!)
+  }
+
+  override put(slot: number, value: Value): void {
+    if (value === null) {
+      this.setNull(slot)
+      return
+    }
+    const base = slot * this.stride
+    this.rows.floats[(base + this.offset) >>> 1] = this.codec.keptOf(value)
+    this.clearNull(base)
   }
 
   override publicOf(word0: number, word1: number): unknown {

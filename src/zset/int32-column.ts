@@ -1,4 +1,5 @@
 import type { Int32Codec } from '../values/value-codec.ts'
+import type { Value } from '../values/value.ts'
 import { Column, type ColumnPlace } from './column.ts'
 
 /** A column of 32-bit values: one word. */
@@ -23,6 +24,20 @@ export class Int32Column extends Column {
     const { words } = this.rows
     words[to * this.stride + this.offset] = words[from * this.stride + this.offset]!
     this.copyNull(from, to)
+  }
+
+  override valueOf(slot: number): Value {
+    return this.isNull(slot) ? null : this.codec.valueOf(this.rows.words[slot * this.stride + this.offset]!)
+  }
+
+  override put(slot: number, value: Value): void {
+    if (value === null) {
+      this.setNull(slot)
+      return
+    }
+    const base = slot * this.stride
+    this.rows.words[base + this.offset] = this.codec.keptOf(value)
+    this.clearNull(base)
   }
 
   override publicOf(word0: number): unknown {

@@ -1,4 +1,5 @@
 import type { Int64Codec } from '../values/value-codec.ts'
+import type { Value } from '../values/value.ts'
 import { Column, type ColumnPlace } from './column.ts'
 
 const PARSED = new Int32Array(2)
@@ -30,6 +31,26 @@ export class Int64Column extends Column {
     words[target] = words[source]!
     words[target + 1] = words[source + 1]!
     this.copyNull(from, to)
+  }
+
+  override valueOf(slot: number): Value {
+    if (this.isNull(slot)) return null
+    const at = slot * this.stride + this.offset
+    const { words } = this.rows
+    return this.codec.valueOf(words[at]!, words[at + 1]!)
+  }
+
+  override put(slot: number, value: Value): void {
+    if (value === null) {
+      this.setNull(slot)
+      return
+    }
+    this.codec.write(value, PARSED)
+    const base = slot * this.stride
+    const { words } = this.rows
+    words[base + this.offset] = PARSED[0]!
+    words[base + this.offset + 1] = PARSED[1]!
+    this.clearNull(base)
   }
 
   override publicOf(word0: number, word1: number): unknown {

@@ -1,4 +1,5 @@
 import type { BytesCodec } from '../values/value-codec.ts'
+import type { Value } from '../values/value.ts'
 import { Column, type ColumnPlace } from './column.ts'
 import type { Interner } from './interner.ts'
 
@@ -55,6 +56,20 @@ export class InternedColumn extends Column {
 
   override isNull(slot: number): boolean {
     return this.rows.words[slot * this.stride + this.offset] === 0
+  }
+
+  override valueOf(slot: number): Value {
+    const id = this.rows.words[slot * this.stride + this.offset]!
+    return id === 0 ? null : this.codec.valueOf(this.interner.text(id))
+  }
+
+  override put(slot: number, value: Value): void {
+    if (value === null) {
+      this.setNull(slot)
+      return
+    }
+    const bytes = Buffer.from(this.codec.textOf(value))
+    this.read(slot, bytes, 0, bytes.length)
   }
 
   override publicOf(word0: number): unknown {

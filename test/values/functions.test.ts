@@ -39,7 +39,7 @@ import {
   upperText,
 } from '../../src/values/text-functions.ts'
 import { truncateDate, truncateInstant } from '../../src/values/truncate-instant.ts'
-import { textOfNumeric, valueKind, valueOfText } from '../../src/values/value-of-text.ts'
+import { textOfNumeric, textOfValue, valueKind, valueOfText } from '../../src/values/value-of-text.ts'
 import type { NumericValue, Value } from '../../src/values/value.ts'
 import { attempts, prepareAttempts } from '../support/attempts.ts'
 import { testDatabase } from '../support/database.ts'
@@ -218,7 +218,7 @@ const CASTS: readonly Case[] = (
   }),
 )
 
-const text = (value: Value | undefined): string => String(value)
+const text = (value: Value | undefined): string => textOfValue(value ?? null)
 const SMALL = fc.integer({ min: -3, max: 9 }).map(String)
 const PATTERN = fc.string({
   unit: fc.constantFrom('a', 'B', '%', '%', '_', '\\', 'é', '😀', '!'),
@@ -451,5 +451,5 @@ function read(item: string, type: string): Value {
 function textOf(value: Value, type: string): string {
   if (value === null) return 'null'
   if (valueKind(type) === 'numeric') return textOfNumeric(value)
-  return Object.is(value, -0) ? '-0' : `${typeof value} ${String(value)}`
+  return Object.is(value, -0) ? '-0' : `${typeof value} ${textOfValue(value)}`
 }
