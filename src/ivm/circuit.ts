@@ -100,6 +100,8 @@ export class Circuit {
   #source = 0
   #scratch = -1
   #changed = 0
+  #errors = 0
+  #error: unknown = null
 
   constructor(parts: CircuitParts) {
     this.#state = parts.state
@@ -114,6 +116,14 @@ export class Circuit {
     this.#capacity = groups.capacity
     if (parts.single) groups.open(this.#probe)
     this.listeners = parts.sources.map((source) => this.#listen(source))
+  }
+
+  /**
+   * Why the condition has no answer for some tuple of the sources as they are, where Postgres has an error; null if it has one
+   * for all. In the middle of a transaction it may come and go.
+   */
+  get error(): unknown {
+    return this.#errors === 0 ? null : this.#error
   }
 
   /** Bytes of the aggregates and tuples; the groups are counted by the state. */
@@ -186,11 +196,21 @@ export class Circuit {
   }
 
   #emit(): void {
-    if (this.#filter !== null && this.#filter() !== TRUE) return
+    if (this.#filter !== null && !this.#passes(this.#filter)) return
     this.#state.work += 1
     if (this.#mode === ADD) this.#add()
     else if (this.#mode === REMOVE) this.#remove()
     else this.#update()
+  }
+
+  #passes(filter: Predicate): boolean {
+    try {
+      return filter() === TRUE
+    } catch (error) {
+      this.#errors += this.#mode
+      this.#error = error
+      return false
+    }
   }
 
   #add(): void {

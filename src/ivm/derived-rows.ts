@@ -82,8 +82,9 @@ export class DerivedRows implements GroupSink {
   /** A group without tuples goes with the flush: until then its row is in the table. */
   bury(): void {}
 
-  /** Brings the table up to date. A value that cannot be computed stops the block. */
-  flush(): void {
+  /** Brings the table up to date; `error` is the circuit's. A value that cannot be computed stops the block. */
+  flush(error: unknown): void {
+    if (error !== null) this.fail(error)
     const touched = this.#touched
     if (touched.length === 0) return
     this.#touched = []

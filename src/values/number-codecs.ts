@@ -110,13 +110,22 @@ export function floatCodec(column: ColumnContract, place: string): Float64Codec 
 }
 
 /** bigint that is shown as a number, as a count is: wire `42`, public `42`. */
-export function safeIntegerCodec(column: ColumnContract, place: string): Float64Codec {
-  const parse = (bytes: Uint8Array, start: number, end: number): number => {
-    const value = Number(Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('latin1'))
+export function safeIntegerCodec(column: ColumnContract, place: string): Int64Codec {
+  const codec = bigintCodec(column, place)
+  const publicOf = (high: number, low: number): number => {
+    const value = high * 0x1_0000_0000 + (low >>> 0)
     if (Number.isSafeInteger(value)) return value
     throw tooLarge(place)
   }
-  return { ...oidCodec(column, place), parse, publicFromText: (text) => parseText(parse, text) }
+  return {
+    ...codec,
+    publicOf,
+    publicFromText(text) {
+      const value = Number(text)
+      if (Number.isSafeInteger(value)) return value
+      throw tooLarge(place)
+    },
+  }
 }
 
 /** numeric without a fraction that is shown as a bigint or a number, as a sum of integers is. */
@@ -135,6 +144,8 @@ export function wholeNumericCodec(column: ColumnContract, place: string): BytesC
       if (typeof value === 'bigint' || Number.isSafeInteger(value)) return String(value)
       throw unfit(place, 'a whole number', value)
     },
+    valueOf: numericOfText,
+    textOf: textOfNumeric,
   }
 }
 

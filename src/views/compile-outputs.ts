@@ -8,17 +8,19 @@ import type { ColumnOperand, Tuple } from '../ivm/comparison.ts'
 import { Extremes } from '../ivm/extremes.ts'
 import type { GroupRecords } from '../ivm/group-records.ts'
 import type { GroupStore } from '../ivm/group-store.ts'
-import { makePredicate, UNKNOWN } from '../ivm/predicate.ts'
+import { makeEvaluator } from '../ivm/evaluate.ts'
 import { Int32Sum, Int64Sum, ScaledSum, type Summing } from '../ivm/sum-accumulator.ts'
 import type { ViewOutput } from '../ivm/view-state.ts'
 import { WideSum } from '../ivm/wide-sum.ts'
 import { codecFor } from '../values/codec-for.ts'
+import { publicValue } from '../values/public-value.ts'
 import { Float64Column } from '../zset/float64-column.ts'
 import { Int32Column } from '../zset/int32-column.ts'
 import { Int64Column } from '../zset/int64-column.ts'
 import { InternedColumn } from '../zset/interned-column.ts'
 import type { Interner } from '../zset/interner.ts'
 import type { ViewPlan } from './plan.ts'
+import { derivedColumn } from './plan-node.ts'
 import type { AggregateIr, ColumnIr, LiteralIr, OutputIr } from './view-ir.ts'
 
 /** What outputs are compiled with. */
@@ -77,9 +79,10 @@ function compileOutput(
       return slot < 0 ? null : column.value(slot)
     }
   }
+  const codec = codecFor(context.schema, plan.ir.name, derivedColumn(name, expression.type))
   // A tuple of its own: rows are shown in the middle of changes, when the circuit's is in use.
   const tuple: Tuple = new Int32Array(tuples.width)
-  const predicate = makePredicate(expression, {
+  const evaluate = makeEvaluator(expression, {
     tuple,
     interner: context.interner,
     path: `${plan.ir.name}.select.${name}`,
@@ -87,8 +90,7 @@ function compileOutput(
   })
   return (group) => {
     tuple.set(tuples.slots.subarray(group * tuples.width, (group + 1) * tuples.width))
-    const truth = predicate()
-    return truth === UNKNOWN ? null : truth === 1
+    return publicValue(codec, evaluate())
   }
 }
 

@@ -1,7 +1,7 @@
 import { invariant } from '../core/errors.ts'
 import type { RowWriter } from '../ivm/derived-rows.ts'
 import type { Tuple } from '../ivm/comparison.ts'
-import { makePredicate, UNKNOWN } from '../ivm/predicate.ts'
+import { makeEvaluator } from '../ivm/evaluate.ts'
 import type { Column } from '../zset/column.ts'
 import type { SourceTable } from '../zset/source-table.ts'
 import { AggregateStates, type OutputContext } from './compile-outputs.ts'
@@ -98,7 +98,7 @@ function writeComputed(
   invariant(tuples !== null, 'a computed output in a grouped block')
   // A tuple of its own: rows are written while the circuit's may be in use.
   const tuple: Tuple = new Int32Array(tuples.width)
-  const predicate = makePredicate(expression, {
+  const evaluate = makeEvaluator(expression, {
     tuple,
     interner: context.interner,
     path: `${context.plan.ir.name}.select.${name}`,
@@ -106,8 +106,6 @@ function writeComputed(
   })
   return (group, slot) => {
     tuple.set(tuples.slots.subarray(group * tuples.width, (group + 1) * tuples.width))
-    const truth = predicate()
-    if (truth === UNKNOWN) target.setNull(slot)
-    else target.putWords(slot, truth, 0)
+    target.put(slot, evaluate())
   }
 }

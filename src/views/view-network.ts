@@ -78,7 +78,7 @@ export class ViewNetwork {
   readonly #takenWords = new Map<string, number>()
   /** The values of the maps above, which every commit walks through. */
   #order: readonly LiveNode[] = []
-  #shown: readonly ViewState[] = []
+  #shown: readonly LiveView[] = []
 
   /** Throws: VIEW.INVALID_DEFINITION, VIEW.UNSUPPORTED, VIEW.NOT_EXACT, CONFIG.DUPLICATE_VIEW, CONTRACT.INVALID. */
   constructor(schema: Schema, views: readonly ViewIr[]) {
@@ -149,7 +149,8 @@ export class ViewNetwork {
   flush(): ReadonlyMap<string, readonly ViewChange[]> {
     for (const node of this.#order) this.#settle(node)
     let changes = NO_CHANGES
-    for (const state of this.#shown) {
+    for (const { state, circuit } of this.#shown) {
+      if (circuit.error !== null) state.fail(circuit.error)
       if (!state.pending) continue
       const changed = state.flush()
       if (changed.length === 0) continue
@@ -161,7 +162,7 @@ export class ViewNetwork {
 
   #list(): void {
     this.#order = [...this.#nodes.values()]
-    this.#shown = [...this.views.values()]
+    this.#shown = [...this.#live.values()]
   }
 
   #settle({ upkeep, views }: LiveNode): void {
@@ -293,7 +294,7 @@ export class ViewNetwork {
 function upkeepOf(rows: DerivedRows, circuit: Circuit): Upkeep {
   return {
     get pending() {
-      return rows.pending
+      return rows.pending || circuit.error !== null
     },
     get failure() {
       return rows.failure
@@ -304,7 +305,7 @@ function upkeepOf(rows: DerivedRows, circuit: Circuit): Upkeep {
     get byteLength() {
       return rows.byteLength + circuit.byteLength
     },
-    flush: () => rows.flush(),
+    flush: () => rows.flush(circuit.error),
     dispose: () => rows.groups.dispose(),
   }
 }
