@@ -123,6 +123,9 @@ const BY_BASE: ReadonlyMap<string, Capability> = new Map([
 const UNBOUND_NUMERIC: Capability = {
   ...NOTHING,
   family: 'number',
+  // They are compared by value; only what shows one of several equal ones is refused.
+  equality: true,
+  order: true,
   sum: 'numeric',
   avg: 'numeric',
   reason: '1.0 and 1.00 are equal but not the same in a numeric without a scale; declare @db.Decimal(p, s)',

@@ -1,14 +1,22 @@
-import type { ModelContract, Schema } from '../contract/schema-contract.ts'
+import type { Schema } from '../contract/schema-contract.ts'
 import { capabilityOf, type Capability } from './capabilities.ts'
 import { isExpression, type ColumnRef } from './expression.ts'
 import type { Problems } from './problems.ts'
 import type { ColumnIr, ExpressionIr, TypeIr } from './view-ir.ts'
 
-/** A table in FROM, as far as expressions need it. */
+/** A column of a relation in FROM. */
+export interface ScopeColumn {
+  readonly field: string
+  readonly type: TypeIr
+}
+
+/** A relation in FROM, as far as expressions need it; under the empty alias the outputs of a set operation. */
 export interface ScopeSource {
   readonly alias: string
-  readonly model: ModelContract
-  /** On the nullable side of a left join. */
+  /** How messages call it. */
+  readonly name: string
+  readonly columns: readonly ScopeColumn[]
+  /** On the nullable side of an outer join. */
   readonly optional: boolean
 }
 
@@ -17,6 +25,8 @@ export interface CheckScope {
   readonly schema: Schema
   readonly sources: readonly ScopeSource[]
   readonly problems: Problems
+  /** Whether the expression is one of groups, in which aggregates may stand. */
+  readonly aggregates?: boolean
 }
 
 /** Without a problem the IR; else null, and the problems are noted. */
@@ -37,22 +47,16 @@ export function checkColumn(
       `there is no table "${raw.source}" here; there are: ${aliases}`,
     )
   }
-  const column = source.model.columns.find(({ field }) => field === raw.field)
+  const column = source.columns.find(({ field }) => field === raw.field)
   if (column === undefined) {
-    const fields = source.model.columns.map(({ field }) => field).join(', ')
+    const fields = source.columns.map(({ field }) => field).join(', ')
     return scope.problems.add(
       'VIEW.INVALID_DEFINITION',
       place,
-      `${source.model.model} has no field "${raw.field}"; it has: ${fields}`,
+      `${source.name} has no field "${raw.field}"; it has: ${fields}`,
     )
   }
-  const type: TypeIr = {
-    scalar: column.type,
-    ...(column.enum === undefined ? {} : { enum: column.enum }),
-    pgType: column.pgType,
-    list: column.list,
-    nullable: column.nullable || source.optional,
-  }
+  const type: TypeIr = { ...column.type, nullable: column.type.nullable || source.optional }
   const ir: ColumnIr = { kind: 'column', source: raw.source, field: raw.field, type }
   const capability = capabilityOf(type)
   return capability.read ? ir : refuse(scope, ir, capability, 'kept in a view', place)
@@ -85,8 +89,8 @@ export function checkColumnOperand(
 
 /** Notes that a column's type does not allow what is done with it. */
 export function refuse(
-  scope: CheckScope,
-  column: ColumnIr,
+  scope: Pick<CheckScope, 'problems'>,
+  expression: ExpressionIr,
   capability: Capability,
   use: string,
   place: string,
@@ -94,16 +98,31 @@ export function refuse(
   return scope.problems.add(
     'VIEW.NOT_EXACT',
     place,
-    `${label(column)} cannot be ${use} exactly: ${capability.reason}`,
+    `${label(expression)} cannot be ${use} exactly: ${capability.reason}`,
   )
 }
 
-/** How messages name a column: `v.visitRating (integer)`. */
-export function label(column: ColumnIr): string {
-  return `${column.source}.${column.field} (${column.type.pgType}${column.type.list ? '[]' : ''})`
+/** How messages name an expression: `v.visitRating (integer)`. */
+export function label(expression: ExpressionIr): string {
+  const { type } = expression
+  return `${nameOf(expression)} (${type.pgType}${type.list ? '[]' : ''})`
 }
 
-/** Every column in an expression. */
+/** An expression without its type: `v.visitRating`. */
+export function nameOf(expression: ExpressionIr): string {
+  switch (expression.kind) {
+    case 'column':
+      return expression.source === '' ? expression.field : `${expression.source}.${expression.field}`
+    case 'literal':
+      return 'a constant'
+    case 'nested':
+      return 'a nested result'
+    default:
+      return expression.name
+  }
+}
+
+/** Every column in an expression; of a nested result those of the query around it. */
 export function columnsIn(expression: ExpressionIr): readonly ColumnIr[] {
   switch (expression.kind) {
     case 'column':
@@ -112,6 +131,8 @@ export function columnsIn(expression: ExpressionIr): readonly ColumnIr[] {
       return expression.args.flatMap(columnsIn)
     case 'aggregate':
       return expression.argument === null ? [] : columnsIn(expression.argument)
+    case 'nested':
+      return columnsIn(expression.on).filter(({ source }) => source !== expression.source.alias)
     default:
       return []
   }

@@ -1,7 +1,7 @@
 import { parsePgTypeName } from '../values/pg-type.ts'
 import { capabilityOf } from './capabilities.ts'
-import { label, refuse, type CheckScope } from './check-column.ts'
-import type { CallIr, ColumnIr, ExpressionIr, SourceIr } from './view-ir.ts'
+import { columnsIn, label, refuse, type CheckScope } from './check-column.ts'
+import type { CallIr, ExpressionIr } from './view-ir.ts'
 
 /** The parts of a conjunction. */
 export function conjuncts(expression: ExpressionIr): readonly ExpressionIr[] {
@@ -10,91 +10,80 @@ export function conjuncts(expression: ExpressionIr): readonly ExpressionIr[] {
     : [expression]
 }
 
-/** A column of the new table and the column of an earlier one that it equals. */
+/** A value of the new relation and the value of earlier ones that it equals. */
 export interface JoinPair {
-  readonly own: ColumnIr
-  readonly other: ColumnIr
+  readonly own: ExpressionIr
+  readonly other: ExpressionIr
 }
 
-/** The two sides, if a condition is `own = other` with `own` of that table and `other` of another. */
+/** The two sides, if a condition is `own = other` with `own` of that relation alone and `other` of others alone. */
 export function joinPair(alias: string, expression: ExpressionIr): JoinPair | null {
   if (expression.kind !== 'call' || expression.name !== 'eq') return null
   const [left, right] = expression.args
-  if (left?.kind !== 'column' || right?.kind !== 'column') return null
-  if ((left.source === alias) === (right.source === alias)) return null
-  return left.source === alias ? { own: left, other: right } : { own: right, other: left }
+  if (left === undefined || right === undefined) return null
+  const [ofLeft, ofRight] = [side(alias, left), side(alias, right)]
+  if (ofLeft === 'own' && ofRight === 'other') return { own: left, other: right }
+  return ofLeft === 'other' && ofRight === 'own' ? { own: right, other: left } : null
 }
 
-/** Checks that a join's condition is one that can be followed through indexes, and notes what is wrong. */
-export function checkJoin(
-  scope: CheckScope,
-  alias: string,
-  kind: 'inner' | 'left',
-  on: CallIr,
-  place: string,
-): void {
-  const parts = conjuncts(on)
-  const pairs = parts.map((part) => joinPair(alias, part)).filter((pair) => pair !== null)
-  for (const { own, other } of pairs) {
-    for (const column of [own, other]) {
-      const capability = capabilityOf(column.type)
-      if (!capability.key) refuse(scope, column, capability, 'joined', place)
-    }
-    if (joinType(own) !== joinType(other)) {
-      scope.problems.add(
-        'VIEW.UNSUPPORTED',
-        place,
-        `${label(own)} and ${label(other)} are equal by value but kept in different forms; ` +
-          'join columns of one type',
-      )
-    }
-  }
-  const others = [...new Set(pairs.map(({ other }) => other.source))]
+function side(alias: string, expression: ExpressionIr): 'own' | 'other' | null {
+  const columns = columnsIn(expression)
+  const own = columns.filter(({ source }) => source === alias).length
+  if (columns.length === 0) return null
+  return own === columns.length ? 'own' : own === 0 ? 'other' : null
+}
+
+/** Checks that a condition ties a relation to others so that indexes can follow it, and notes what is wrong. */
+export function checkJoin(scope: CheckScope, alias: string, on: CallIr, place: string): boolean {
+  const pairs = conjuncts(on)
+    .map((part) => joinPair(alias, part))
+    .filter((pair) => pair !== null)
   if (pairs.length === 0) {
     scope.problems.add(
       'VIEW.UNSUPPORTED',
       place,
       `nothing ties "${alias}" to an earlier table; add eq of one of its columns and a column of an earlier table`,
     )
-  } else if (kind === 'left' && pairs.length < parts.length) {
-    scope.problems.add(
-      'VIEW.UNSUPPORTED',
-      place,
-      `a left join takes only eq, joined by and, between columns of "${alias}" and of one earlier table; ` +
-        'keep the further condition out of the join, or use innerJoin',
-    )
-  } else if (kind === 'left' && others.length > 1) {
-    scope.problems.add(
-      'VIEW.UNSUPPORTED',
-      place,
-      `a left join ties the new table to one earlier table; "${alias}" is tied to ${others.join(' and ')}; use innerJoin`,
-    )
-  } else if (kind === 'left' && (repeats(pairs, 'own') || repeats(pairs, 'other'))) {
-    scope.problems.add(
-      'VIEW.UNSUPPORTED',
-      place,
-      'a left join uses each column in one eq; a column stands in two; use innerJoin',
-    )
   }
+  return pairs.map((pair) => checkPair(scope, pair, place)).every(Boolean) && pairs.length > 0
 }
 
-function repeats(pairs: readonly JoinPair[], side: keyof JoinPair): boolean {
-  return new Set(pairs.map((pair) => pair[side].field)).size < pairs.length
+/** Checks that equal values of both sides are kept in one form. */
+export function checkPair(scope: CheckScope, { own, other }: JoinPair, place: string): boolean {
+  for (const value of [own, other]) {
+    const capability = capabilityOf(value.type)
+    if (capability.key) continue
+    refuse(scope, value, capability, 'joined', place)
+    return false
+  }
+  if (joinType(own) === joinType(other)) return true
+  scope.problems.add(
+    'VIEW.UNSUPPORTED',
+    place,
+    `${label(own)} and ${label(other)} are equal by value but kept in different forms; ` +
+      'join columns of one type',
+  )
+  return false
 }
 
 /**
- * What two columns must share so that an index of one finds the values of the other. Numbers of more than 15
+ * What two values must share so that an index of one finds the values of the other. Numbers of more than 15
  * digits are indexed by their text, which depends on the scale.
  */
-function joinType({ type }: ColumnIr): string {
+function joinType({ type }: ExpressionIr): string {
   const { family } = capabilityOf(type)
   const { base, modifiers } = parsePgTypeName(type.pgType)
   const [precision = 0, scale = 0] = modifiers
   return base === 'numeric' && (precision > 15 || scale < 0 || scale > 15) ? type.pgType : family
 }
 
-/** The fields of a source that its join fixes, given the earlier tables. The table in FROM has none. */
-export function determinedFields({ alias, join }: SourceIr): ReadonlySet<string> {
-  const pairs = join === null ? [] : conjuncts(join.on).map((part) => joinPair(alias, part))
-  return new Set(pairs.filter((pair) => pair !== null).map(({ own }) => own.field))
+/** The fields of a relation that its join sets equal to a column of an earlier one. */
+export function joinedFields(alias: string, on: CallIr): ReadonlySet<string> {
+  return new Set(
+    conjuncts(on)
+      .map((part) => joinPair(alias, part))
+      .flatMap((pair) =>
+        pair?.own.kind === 'column' && pair.other.kind === 'column' ? [pair.own.field] : [],
+      ),
+  )
 }

@@ -1,4 +1,5 @@
 import { capabilityOf } from './capabilities.ts'
+import { checkAggregate } from './check-aggregate.ts'
 import {
   checkColumn,
   checkColumnOperand,
@@ -10,8 +11,8 @@ import {
   type CheckScope,
 } from './check-column.ts'
 import { encodeLiteral } from './encode-literal.ts'
-import { isExpression, type ColumnRef } from './expression.ts'
-import type { CallIr, CallName, ColumnIr, ExpressionIr, LiteralIr, TypeIr } from './view-ir.ts'
+import { isExpression, type ColumnRef, type RawExpression } from './expression.ts'
+import type { AggregateIr, CallIr, CallName, ColumnIr, ExpressionIr, LiteralIr, TypeIr } from './view-ir.ts'
 
 const BOOLEAN: TypeIr = { scalar: 'Boolean', pgType: 'boolean', list: false, nullable: false }
 
@@ -75,7 +76,7 @@ function checkComparison(
   place: string,
 ): Checked<CallIr> {
   const [a, b] = [left, right].map((side) =>
-    isExpression(side) ? checkColumnOperand(scope, side, name, place) : undefined,
+    isExpression(side) ? checkOperand(scope, side, name, place) : undefined,
   )
   // Undefined: a literal. Null: a column with a problem, already noted.
   if (a === null || b === null) return null
@@ -102,6 +103,18 @@ function checkComparison(
     b ?? checkLiteral(scope, right, column, place),
   ])
   return args === null ? null : call(name, args)
+}
+
+/** A column; in a condition on groups an aggregate too. */
+function checkOperand(
+  scope: CheckScope,
+  raw: RawExpression,
+  name: CallName,
+  place: string,
+): Checked<ColumnIr | AggregateIr> {
+  return raw.kind === 'aggregate' && scope.aggregates === true
+    ? checkAggregate(scope, raw, place)
+    : checkColumnOperand(scope, raw, name, place)
 }
 
 function checkInArray(scope: CheckScope, args: readonly unknown[], place: string): Checked<CallIr> {
@@ -145,7 +158,7 @@ function booleanColumn(scope: CheckScope, raw: ColumnRef<unknown, string>, place
   return call('eq', [column, { kind: 'literal', text: 't', type: { ...column.type, nullable: false } }])
 }
 
-function mayCompare(scope: CheckScope, name: CallName, column: ColumnIr, place: string): boolean {
+function mayCompare(scope: CheckScope, name: CallName, column: ExpressionIr, place: string): boolean {
   const capability = capabilityOf(column.type)
   const equality = name === 'eq' || name === 'ne' || name === 'inArray'
   if (equality ? capability.equality : capability.order) return true
@@ -156,7 +169,7 @@ function mayCompare(scope: CheckScope, name: CallName, column: ColumnIr, place: 
 function checkLiteral(
   scope: CheckScope,
   value: unknown,
-  column: ColumnIr,
+  column: ExpressionIr,
   place: string,
 ): Checked<LiteralIr> {
   if (isExpression(value)) {

@@ -1,68 +1,87 @@
-import type { CheckScope, ScopeSource } from './check-column.ts'
-import type { Problems } from './problems.ts'
-import { isTable, modelOfTable, type RawSource } from './query-builder.ts'
+import { invariant } from '../core/errors.ts'
+import type { Checked, CheckScope, ScopeSource } from './check-column.ts'
+import { checkJoin, joinedFields } from './check-joins.ts'
+import { checkPredicate } from './check-predicate.ts'
+import { checkRelation, type Relation } from './check-relation.ts'
+import type { QueryContext } from './query-context.ts'
+import type { RawSource } from './raw-query.ts'
+import { refuseSubqueries } from './refuse-subqueries.ts'
+import type { CallIr, SourceIr } from './view-ir.ts'
+
+/** A relation in scope after all joins. */
+export interface JoinedSource extends ScopeSource {
+  readonly key: Relation['key']
+  /** The fields that tell its rows apart, given those of the others; null: none do. */
+  readonly needed: Relation['key']
+}
+
+/** FROM and the joins. */
+export interface CheckedSources {
+  readonly scope: CheckScope
+  readonly joined: readonly JoinedSource[]
+  readonly sources: readonly SourceIr[]
+}
 
 /**
- * Checks the tables of FROM and the joins: generated handles, one a step, all of one schema, each once.
- * Null if something is wrong with them; the problems are noted.
+ * Checks FROM and the joins: one relation a step, all of one schema, each alias once, each joined by an equality.
+ * Null if a relation is not one; the problems are noted.
  */
-export function checkSources(raw: readonly RawSource[], problems: Problems): CheckScope | null {
-  const sources: ScopeSource[] = []
-  let scope: CheckScope | null = null
-  let good = raw.length > 0
-  if (!good)
-    problems.add('VIEW.INVALID_DEFINITION', 'from', 'the view reads no table; begin with q.from(...)')
-  const fail = (code: Parameters<Problems['add']>[0], place: string, message: string): void => {
-    problems.add(code, place, message)
-    good = false
+export function checkSources(context: QueryContext, raw: readonly RawSource[]): Checked<CheckedSources> {
+  const { problems } = context
+  if (raw.length === 0) {
+    return problems.add('VIEW.INVALID_DEFINITION', 'from', 'the view reads no table; begin with q.from(...)')
   }
+  let joined: readonly JoinedSource[] = []
+  const sources: SourceIr[] = []
   for (const { tables, join } of raw) {
     const step = join === null ? 'from' : `${join.kind}Join`
-    const entries = typeof tables === 'object' && tables !== null ? Object.entries(tables) : []
-    const [entry] = entries
-    if (entry === undefined || entries.length > 1) {
-      fail(
-        'VIEW.INVALID_DEFINITION',
-        step,
-        `it takes one table under one alias, { r: Restaurant }; it got ${entries.length}`,
-      )
-      continue
-    }
-    const [alias, table] = entry
+    const taken = joined.map(({ alias }) => alias)
+    const relation = checkRelation(context, tables, taken, step)
+    if (relation === null) continue
+    const { alias, from, key } = relation
+    const kind = join?.kind
+    const own: JoinedSource = { ...relation, optional: false, needed: key }
+    const visible = scopeOf(context, [...joined, own])
     const place = `${step}.${alias}`
-    const model = isTable(table) ? modelOfTable(table) : undefined
-    if (!isTable(table) || model === undefined) {
-      fail(
-        'VIEW.INVALID_DEFINITION',
-        place,
-        'it is not a table handle of the generated code; import one from there',
-      )
-      continue
-    }
-    // The dot is what separates alias and field in the types' paths.
-    if (alias === '' || /[.\0]/.test(alias) || Buffer.byteLength(alias) > 63) {
-      fail('VIEW.INVALID_DEFINITION', place, 'an alias has 1 to 63 bytes, without dots; choose a plain name')
-    } else if (sources.some((source) => source.alias === alias)) {
-      fail(
-        'VIEW.INVALID_DEFINITION',
-        place,
-        `the alias "${alias}" is taken by an earlier table; choose another`,
-      )
-    } else if (sources.some((source) => source.model.model === model.model)) {
-      fail(
-        'VIEW.UNSUPPORTED',
-        place,
-        `${model.model} is joined to itself; a table can stand in a view once; define two views`,
-      )
-    } else if (scope !== null && scope.schema.contract.hash !== table.schema.contract.hash) {
-      fail(
-        'VIEW.INVALID_DEFINITION',
-        place,
-        `${model.model} is of another generated schema than the first table; use handles of one schema`,
-      )
-    }
-    sources.push({ alias, model, optional: join?.kind === 'left' })
-    scope ??= { schema: table.schema, sources, problems }
+    const on = join === null ? null : checkOn(visible, alias, join.on, place)
+    sources.push({ alias, from, join: kind === undefined || on === null ? null : { kind, on } })
+    const missing = kind === 'right' || kind === 'full'
+    joined = [
+      ...(missing ? joined.map((source) => ({ ...source, optional: true })) : joined),
+      {
+        ...own,
+        optional: kind === 'left' || kind === 'full',
+        needed: on === null || kind === undefined ? key : neededFields(relation, kind, on),
+      },
+    ]
   }
-  return good ? scope : null
+  return joined.length === raw.length ? { scope: scopeOf(context, joined), joined, sources } : null
+}
+
+function scopeOf({ schema, problems }: QueryContext, sources: readonly ScopeSource[]): CheckScope {
+  invariant(schema !== null, 'relations without a schema')
+  return { schema, problems, sources }
+}
+
+function checkOn(scope: CheckScope, alias: string, raw: unknown, place: string): Checked<CallIr> {
+  if (refuseSubqueries(scope.problems, raw, place)) return null
+  const on = checkPredicate(scope, raw, place)
+  return on !== null && checkJoin(scope, alias, on, place) ? on : null
+}
+
+/** The part of a relation's key that its join does not fix, given the earlier relations. */
+function neededFields(
+  { alias, key, columns }: Relation,
+  kind: 'inner' | 'left' | 'right' | 'full',
+  on: CallIr,
+): Relation['key'] {
+  if (key === null) return null
+  if (kind === 'inner' || kind === 'left') {
+    const fixed = joinedFields(alias, on)
+    return key.filter((field) => !fixed.has(field))
+  }
+  if (kind === 'right') return key
+  // A key that is null throughout would look like a row of the other side alone.
+  const neverNull = columns.some(({ field, type }) => key.includes(field) && !type.nullable)
+  return neverNull ? key : null
 }

@@ -1,5 +1,5 @@
 import { condition, type ColumnRef, type Condition, type Operand } from './expression.ts'
-import type { ComparableTo, Equated, LiteralFor, NullOf } from './infer.ts'
+import type { ColumnOf, ComparableTo, Equated, LiteralFor, NullOf } from './infer.ts'
 
 /**
  * Comparisons with SQL's meaning: unknown (null) if a side is null. At least one side is a column; a
@@ -132,7 +132,8 @@ export function lte<L extends Operand, R extends ComparableTo<L>>(
 }
 
 /**
- * `column IN (candidates)`: equal to one of the literals. At least one candidate, none of them null.
+ * `column IN (candidates)`: equal to one of the literals. At least one candidate, none of them null. With a query
+ * of one column instead: equal to one of its values; that stands in `where` by itself or inside `and` alone.
  *
  * @example
  * ```ts
@@ -147,9 +148,9 @@ export function lte<L extends Operand, R extends ComparableTo<L>>(
  */
 export function inArray<T>(
   column: ColumnRef<T, string>,
-  candidates: readonly LiteralFor<NonNullable<T>>[],
+  candidates: readonly LiteralFor<NonNullable<T>>[] | ColumnOf<T>,
 ): Condition<never, boolean | Extract<T, null>> {
-  return condition('inArray', [column, ...candidates])
+  return condition('inArray', 'kind' in candidates ? [column, candidates] : [column, ...candidates])
 }
 
 /**

@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto'
 import type { Schema } from '../contract/schema-contract.ts'
 import { DbsyncError } from '../core/errors.ts'
 import { checkView } from './check-view.ts'
-import type { KeyValue } from './infer.ts'
-import { startQuery, type QueryStart, type SelectedQuery } from './query-builder.ts'
-import { toSql } from './to-sql.ts'
+import type { KeyOf, QueryType } from './infer.ts'
+import { startQuery, type QueryStart, type Query } from './query-builder.ts'
+import { toSql } from './query-sql.ts'
 import type { ViewIr } from './view-ir.ts'
 
 /**
@@ -13,7 +13,11 @@ import type { ViewIr } from './view-ir.ts'
  * `Row` is what reading it gives. `Key` is what tells its rows apart: the value of the one key column, an
  * object of several, `void` for a view of one row, `never` for a bag.
  */
-export interface ViewDefinition<Row = unknown, Key = unknown> {
+export interface ViewDefinition<
+  Row = unknown,
+  Key = unknown,
+  Names extends string | null = string | null,
+> extends QueryType<Row, Names> {
   readonly kind: 'view'
   readonly name: string
   readonly ir: ViewIr
@@ -23,7 +27,7 @@ export interface ViewDefinition<Row = unknown, Key = unknown> {
   /** SHA-256 over algebra and SQL, lower-case hex: two views with one fingerprint have one meaning. */
   readonly fingerprint: string
   /** Types only; never present at run time. */
-  readonly $types?: { readonly row: Row; readonly key: Key }
+  readonly $types?: { readonly row: Row; readonly key: Key; readonly names: Names }
 }
 
 /** The row type of a view: `ViewRow<typeof restaurantRating>`. */
@@ -61,11 +65,11 @@ export type ViewKey<V extends ViewDefinition> = V extends ViewDefinition<unknown
  *     })))
  * ```
  */
-export function defineView<Row, Inferred, const K extends string = never>(
+export function defineView<Row, Inferred extends string | null, const K extends string = never>(
   name: string,
-  build: (q: QueryStart) => SelectedQuery<Row, Inferred>,
+  build: (q: QueryStart) => Query<Row, Inferred>,
   options: { readonly key?: readonly (K & keyof Row)[] } = {},
-): ViewDefinition<NoInfer<Row>, [K] extends [never] ? Inferred : KeyValue<Row, K & keyof Row>> {
+): ViewDefinition<NoInfer<Row>, KeyOf<Row, NamesOr<Inferred, K>>, NamesOr<Inferred, K>> {
   const query = build(startQuery())
   if (query.kind !== 'query') {
     throw new DbsyncError(
@@ -80,6 +84,9 @@ export function defineView<Row, Inferred, const K extends string = never>(
     .digest('hex')
   return Object.freeze({ kind: 'view', name, ir: deepFreeze(ir), sql, schema, fingerprint })
 }
+
+/** The names of a view's key: those that `key` gives, or the inferred ones. */
+type NamesOr<Inferred extends string | null, K extends string> = [K] extends [never] ? Inferred : K
 
 function deepFreeze<T>(value: T): T {
   if (typeof value === 'object' && value !== null) {

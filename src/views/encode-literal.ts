@@ -30,7 +30,9 @@ export function encodeLiteral(value: unknown, type: TypeIr, enums: readonly Enum
     case 'bigint':
       return encodeInteger(value, -(2n ** 63n), 2n ** 63n - 1n, type.pgType)
     case 'numeric':
-      return encodeDecimal(value, first ?? 0, second ?? 0, type.pgType)
+      return first === undefined
+        ? encodeUnbound(value)
+        : encodeDecimal(value, first, second ?? 0, type.pgType)
     case 'double precision':
       return encodeFloat(value, (number) => number, type.pgType)
     case 'real':
@@ -104,6 +106,12 @@ function encodeDecimal(value: unknown, precision: number, scale: number, pgType:
   const sign = digits === '' ? '' : match['sign']
   const whole = padded.slice(0, padded.length - scale)
   return ok(scale === 0 ? `${sign}${whole}` : `${sign}${whole}.${padded.slice(-scale)}`)
+}
+
+function encodeUnbound(value: unknown): EncodedLiteral {
+  const text = decimalText(value).replace(/^(-?)0+(?=\d)/, '$1')
+  if (!/^-?\d+(?:\.\d+)?$/.test(text)) return no('a decimal number')
+  return ok(/[1-9]/.test(text) ? text : text.replace('-', ''))
 }
 
 /** Plain notation without an exponent, or something that is not a number. */

@@ -9,6 +9,14 @@ import type { AggregateName, CallName } from './view-ir.ts'
 /** The registry symbol marks our objects even where two copies of the package are loaded. */
 export const EXPRESSION = Symbol.for('prisma-dbsync.expression')
 
+/** Anything that has a value: of a row, or of a whole group. */
+export interface Expression<T> {
+  readonly [EXPRESSION]: true
+  readonly kind: 'column' | 'call' | 'aggregate'
+  /** Types only; never present at run time. */
+  readonly $type?: T
+}
+
 /** A column of a table in scope, `r.name`; `Path` is `r.name`. */
 export interface ColumnRef<T, Path extends string> {
   readonly [EXPRESSION]: true
@@ -43,17 +51,25 @@ export interface Aggregate<T> {
   readonly $type?: T
 }
 
+/** The rows of a relation that belong to a row, as an array of objects; `nest` makes it. */
+export interface NestedRows<Row> {
+  readonly kind: 'nested'
+  readonly raw: unknown
+  /** Types only; never present at run time. */
+  readonly $type?: readonly Row[]
+}
+
 /** A value that stands for itself. */
 export type Literal = string | number | bigint | boolean | Date | Uint8Array | DecimalLike
 
 /** A side of a comparison. */
-export type Operand = ColumnRef<unknown, string> | Literal
+export type Operand = ColumnRef<unknown, string> | Aggregate<unknown> | Literal
 
 /** What `where`, `and`, `or` and `not` take; a Boolean column stands for itself. */
 export type Predicate = Condition | ColumnRef<boolean | null, string>
 
 /** What a select list may hold. */
-export type Selection = ColumnRef<unknown, string> | Condition | Aggregate<unknown>
+export type Selection = ColumnRef<unknown, string> | Condition | Aggregate<unknown> | NestedRows<unknown>
 
 /** Any piece of a definition, not yet checked. */
 export type RawExpression = ColumnRef<unknown, string> | Condition | Aggregate<unknown>

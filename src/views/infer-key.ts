@@ -1,60 +1,102 @@
-import type { Schema } from '../contract/schema-contract.ts'
-import { modelOf } from '../contract/lookup.ts'
-import { tableOf } from './models-of.ts'
-import { determinedFields } from './check-joins.ts'
-import type { ColumnIr, OutputIr, SourceIr, ViewIr } from './view-ir.ts'
+import { invariant } from '../core/errors.ts'
+import { capabilityOf } from './capabilities.ts'
+import { nameOf, refuse, type CheckScope } from './check-column.ts'
+import type { JoinedSource } from './check-sources.ts'
+import { sameExpression } from './same-expression.ts'
+import type { ColumnIr, ExpressionIr, OutputIr, ViewIr } from './view-ir.ts'
 
-type Column = Pick<ColumnIr, 'source' | 'field'>
+/** What identifies the rows of a query; empty: one row; null: nothing does. */
+export type Identity = readonly ExpressionIr[] | null
+
+/** The keys of all relations, without the fields that a join fixes, so that the "one" side of a join adds nothing. */
+export function ungroupedIdentity(joined: readonly JoinedSource[]): Identity {
+  if (joined.some(({ needed }) => needed === null)) return null
+  return joined.flatMap((source) => (source.needed ?? []).map((field) => columnOf(source, field)))
+}
 
 /**
- * The columns that together tell the rows of a view apart, whether they are selected or not.
- *
- * Grouped: the group columns; where they hold the whole key of a table that is never missing, its other
- * columns drop out. Ungrouped: the keys of all tables, without the fields that a join fixes, so that the
- * "one" side of a join adds nothing.
+ * The groups. Where they hold the whole key of a relation that is never missing, its other columns drop out: they
+ * depend on the key.
  */
-export function identifyingColumns(
-  schema: Schema,
-  sources: readonly SourceIr[],
-  groupBy: readonly ColumnIr[] | null,
-): readonly Column[] {
-  const keys = new Map(sources.map((source) => [source.alias, modelOf(schema, tableOf(source)).key]))
-  if (groupBy === null) {
-    return sources.flatMap((source) => {
-      const determined = determinedFields(source)
-      return (keys.get(source.alias) ?? [])
-        .filter((field) => !determined.has(field))
-        .map((field) => ({ source: source.alias, field }))
-    })
+export function groupedIdentity(joined: readonly JoinedSource[], group: readonly ExpressionIr[]): Identity {
+  const has = (alias: string, field: string): boolean =>
+    group.some((item) => item.kind === 'column' && item.source === alias && item.field === field)
+  const reduced = joined.filter(
+    ({ alias, key, optional }) =>
+      !optional && key !== null && key.length > 0 && key.every((field) => has(alias, field)),
+  )
+  return group.filter((item) => {
+    if (item.kind !== 'column') return true
+    const source = reduced.find(({ alias }) => alias === item.source)
+    return source === undefined || (source.key?.includes(item.field) ?? false)
+  })
+}
+
+/** The key of a query: the first output of each identifying value; null if one is not selected. */
+export function inferKey(identity: Identity, select: readonly OutputIr[]): ViewIr['key'] {
+  if (identity === null) return null
+  const names = identity.map((value) => outputsOf(value, select)[0])
+  const known = names.filter((name) => name !== undefined)
+  return known.length === names.length ? [...new Set(known)] : null
+}
+
+/** `key` may order the key's columns and add further ones; it must still tell all rows apart. */
+export function checkKeyOption(
+  scope: Pick<CheckScope, 'problems'>,
+  names: readonly string[],
+  identity: Identity,
+  select: readonly OutputIr[],
+): ViewIr['key'] {
+  const { problems } = scope
+  const inferred = inferKey(identity, select)
+  for (const [index, name] of names.entries()) {
+    const expression = select.find((output) => output.name === name)?.expression
+    const place = `key.${index}`
+    const identifies =
+      expression !== undefined && (identity ?? []).some((one) => sameExpression(one, expression))
+    if (expression === undefined || (expression.kind !== 'column' && !identifies)) {
+      const found =
+        expression === undefined ? 'the view selects no such name' : 'it is not a column of a table'
+      problems.add('VIEW.INVALID_DEFINITION', place, `"${name}" cannot be part of the key: ${found}`)
+    } else if (names.indexOf(name) !== index) {
+      problems.add('VIEW.INVALID_DEFINITION', place, `"${name}" stands twice in the key; name it once`)
+    } else {
+      const capability = capabilityOf(expression.type)
+      const natural = inferred?.includes(name) ?? false
+      if (!capability.key && !natural) refuse(scope, expression, capability, 'used as a key', place)
+    }
   }
-  const reduced = new Set(
-    sources
-      .filter(({ join }) => join?.kind !== 'left')
-      .filter(({ alias }) =>
-        keys
-          .get(alias)
-          ?.every((field) => groupBy.some((column) => column.source === alias && column.field === field)),
+  if (names.length === 0) {
+    problems.add(
+      'VIEW.INVALID_DEFINITION',
+      'key',
+      'it is empty; name at least one selected column, or leave it out',
+    )
+  } else if (identity === null) {
+    problems.add(
+      'VIEW.INVALID_DEFINITION',
+      'key',
+      'nothing tells the rows of this view apart, so it has no key; leave it out, or use union instead of unionAll',
+    )
+  } else {
+    const missing = identity.filter((value) => !outputsOf(value, select).some((name) => names.includes(name)))
+    if (missing.length > 0) {
+      problems.add(
+        'VIEW.INVALID_DEFINITION',
+        'key',
+        `it does not tell all rows apart; it must hold ${missing.map(nameOf).join(', ')} too`,
       )
-      .map(({ alias }) => alias),
-  )
-  return groupBy.filter(({ source, field }) => !reduced.has(source) || keys.get(source)?.includes(field))
+    }
+  }
+  return [...names]
 }
 
-/** The key of a view: the first output of each identifying column; null if one is not selected. */
-export function inferKey(columns: readonly Column[], select: readonly OutputIr[]): ViewIr['key'] {
-  const names = columns.map((column) => outputsOf(column, select)[0])
-  return names.some((name) => name === undefined)
-    ? null
-    : [...new Set(names.filter((name) => name !== undefined))]
+function outputsOf(value: ExpressionIr, select: readonly OutputIr[]): readonly string[] {
+  return select.filter(({ expression }) => sameExpression(expression, value)).map(({ name }) => name)
 }
 
-/** The outputs that are exactly that column. */
-export function outputsOf(column: Column, select: readonly OutputIr[]): readonly string[] {
-  return select.filter(({ expression }) => sameColumn(expression, column)).map(({ name }) => name)
-}
-
-function sameColumn(expression: OutputIr['expression'], column: Column): boolean {
-  return (
-    expression.kind === 'column' && expression.source === column.source && expression.field === column.field
-  )
+function columnOf({ alias, columns, optional }: JoinedSource, field: string): ColumnIr {
+  const type = columns.find((column) => column.field === field)?.type
+  invariant(type !== undefined, 'a key of no column')
+  return { kind: 'column', source: alias, field, type: { ...type, nullable: type.nullable || optional } }
 }

@@ -10,10 +10,16 @@ export interface Problem {
 /** Collects what is wrong with one view, so that its author sees everything at once. */
 export class Problems {
   readonly #view: string
-  readonly #list: Problem[] = []
+  readonly #list: Problem[]
 
-  constructor(view: string) {
+  constructor(view: string, list: Problem[] = []) {
     this.#view = view
+    this.#list = list
+  }
+
+  /** The same collection for a part of the view: what is added there is under that place. */
+  at(place: string): Problems {
+    return new Problems(`${this.#view}.${place}`, this.#list)
   }
 
   /** Whether anything is wrong so far. */

@@ -1,10 +1,29 @@
 import { invariant } from '../core/errors.ts'
-import type { OutputIr, QueryIr } from './view-ir.ts'
+import { parsePgTypeName } from '../values/pg-type.ts'
+import type { OutputIr, QueryIr, SetIr, TypeIr } from './view-ir.ts'
 
-/** The outputs of a query, in order; those of a set operation are called and shown as its first input's. */
+/**
+ * The outputs of a query, in order. Those of a set operation are called as its first input's, and are columns
+ * without a source, of the type that Postgres finds for all inputs.
+ */
 export function queryOutputs(query: QueryIr): readonly OutputIr[] {
   if (query.kind === 'select') return query.select
-  const [first] = query.inputs
+  const [first, ...others] = query.inputs.map(queryOutputs)
   invariant(first !== undefined, 'a set operation without an input')
-  return queryOutputs(first)
+  return first.map(({ name, expression }, index): OutputIr => {
+    const types = others.map((outputs) => outputs[index]?.expression.type ?? expression.type)
+    const type = types.reduce((common, next) => commonType(query.kind, common, next), expression.type)
+    return { name, expression: { kind: 'column', source: '', field: name, type } }
+  })
+}
+
+/** NULLs come from any input of UNION, and from the first of the others. */
+function commonType(kind: SetIr['kind'], first: TypeIr, next: TypeIr): TypeIr {
+  const nullable = kind === 'union' ? first.nullable || next.nullable : first.nullable
+  return { ...first, pgType: commonPgType(first.pgType, next.pgType), nullable }
+}
+
+/** Types that differ in length or precision lose it; of `varchar` and `text` the first stays. */
+function commonPgType(first: string, next: string): string {
+  return first === next ? first : parsePgTypeName(first).base
 }

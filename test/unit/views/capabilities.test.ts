@@ -65,7 +65,7 @@ const ALLOWED: Readonly<Record<Exclude<Field, 'bigNullable' | 'sel"ect ✓'>, re
   big: NUMBER,
   decimal: NUMBER,
   wide: NUMBER,
-  unbound: [...READ, 'sum', 'avg'],
+  unbound: [...READ, 'eq', 'gt', 'sum', 'avg'],
   oid: ORDERED,
   real: FLOAT,
   double: FLOAT,

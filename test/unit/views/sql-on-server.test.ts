@@ -8,6 +8,7 @@ import { defineView, type ViewDefinition } from '../../../src/views/define-view.
 import { queryOutputs } from '../../../src/views/query-outputs.ts'
 import { and, not, or } from '../../../src/views/logic.ts'
 import { testDatabase } from '../../support/database.ts'
+import { RELATIONAL } from './relational-views.ts'
 import { DDL, Restaurant, Sample, User, Visit } from '../../types/fixture.ts'
 
 /** The whole of the language, with names as hostile as Postgres allows. */
@@ -105,7 +106,7 @@ const VIEWS: readonly ViewDefinition[] = [
   ),
 ]
 
-test.each(VIEWS)(
+test.each([...VIEWS, ...RELATIONAL])(
   'Postgres accepts the SQL of $name and answers in the types of its algebra',
   async (view) => {
     await using db = await testDatabase({ schema: 'empty' })

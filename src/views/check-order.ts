@@ -1,0 +1,115 @@
+import { capabilityOf } from './capabilities.ts'
+import { nameOf, refuse, type CheckScope } from './check-column.ts'
+import { checkExpression } from './check-expression.ts'
+import type { Identity } from './infer-key.ts'
+import { isOrder } from './order.ts'
+import type { RawLimit } from './raw-query.ts'
+import { sameExpression } from './same-expression.ts'
+import { isSortable } from './sortable.ts'
+import type { ExpressionIr, LimitIr, OrderIr, OutputIr } from './view-ir.ts'
+
+/** The largest LIMIT and OFFSET. */
+const MOST = 2 ** 31 - 1
+
+/** Checks the items of `orderBy`. */
+export function checkOrder(scope: CheckScope, raw: unknown): readonly OrderIr[] {
+  if (raw === null) return []
+  if (!Array.isArray(raw) || raw.length === 0) {
+    scope.problems.add(
+      'VIEW.INVALID_DEFINITION',
+      'orderBy',
+      'it needs an array of at least one asc(...) or desc(...)',
+    )
+    return []
+  }
+  return raw.flatMap((item: unknown, index): OrderIr[] => {
+    const place = `orderBy.${index}`
+    if (!isOrder(item)) {
+      scope.problems.add('VIEW.INVALID_DEFINITION', place, 'it has no direction; write asc(...) or desc(...)')
+      return []
+    }
+    const expression = checkExpression(scope, item.expression, place)
+    if (expression === null) return []
+    if (!isSortable(expression.type)) {
+      refuse(scope, expression, capabilityOf(expression.type), 'ordered', place)
+      return []
+    }
+    return [{ expression, descending: item.descending, nullsFirst: item.nullsFirst }]
+  })
+}
+
+/** What a limit is checked against. */
+export interface LimitedRows {
+  readonly order: readonly OrderIr[]
+  readonly identity: Identity
+  readonly select: readonly OutputIr[]
+}
+
+/** Checks `limit`, `offset` and `limitPer`: whole numbers, and an order that leaves no choice of rows. */
+export function checkLimit(
+  scope: CheckScope,
+  raw: RawLimit | null,
+  { order, identity, select }: LimitedRows,
+): LimitIr | null {
+  if (raw === null) return null
+  const { problems } = scope
+  const { per } = raw
+  if (per !== undefined && raw.count !== undefined) {
+    return problems.add(
+      'VIEW.INVALID_DEFINITION',
+      'limitPer',
+      'it stands beside limit; put one of them into a query in from',
+    )
+  }
+  const step = per === undefined ? 'limit' : 'limitPer'
+  const count = checkNumber(scope, per === undefined ? raw.count : per.count, 1, step)
+  const offset = checkNumber(scope, raw.offset, 0, 'offset') ?? 0
+  const by = per === undefined ? [] : checkBy(scope, per.by)
+  if (problems.any) return null
+  const known = [...by, ...order.map(({ expression }) => expression)]
+  // Where nothing identifies a row, rows that agree in all columns are the same whichever is taken.
+  const needed =
+    identity ??
+    select
+      .map(({ expression }) => expression)
+      .filter(({ type }) => capabilityOf(type).key || isSortable(type))
+  const lacking = needed.filter((value) => !known.some((one) => sameExpression(one, value)))
+  if (lacking.length > 0) {
+    return problems.add(
+      'VIEW.NOT_EXACT',
+      step,
+      `the order leaves open which of equal rows come first; add ${lacking.map(nameOf).join(', ')} to orderBy`,
+    )
+  }
+  return { count, offset, by }
+}
+
+function checkBy(scope: CheckScope, raw: unknown): readonly ExpressionIr[] {
+  if (!Array.isArray(raw) || raw.length === 0) {
+    scope.problems.add(
+      'VIEW.INVALID_DEFINITION',
+      'limitPer',
+      'it needs an array of at least one column; for the first rows of all use limit',
+    )
+    return []
+  }
+  return raw.flatMap((item: unknown, index): ExpressionIr[] => {
+    const place = `limitPer.${index}`
+    const expression = checkExpression(scope, item, place)
+    if (expression === null) return []
+    const capability = capabilityOf(expression.type)
+    if (capability.key) return [expression]
+    refuse(scope, expression, capability, 'grouped', place)
+    return []
+  })
+}
+
+function checkNumber(scope: CheckScope, value: unknown, least: number, place: string): number | null {
+  if (value === undefined) return null
+  if (typeof value === 'number' && Number.isInteger(value) && value >= least && value <= MOST) return value
+  return scope.problems.add(
+    'VIEW.INVALID_DEFINITION',
+    place,
+    `it needs a whole number from ${least} to ${MOST}`,
+  )
+}

@@ -1,0 +1,158 @@
+import { count, max, sum } from '../../../src/views/aggregates.ts'
+import { eq, gt, inArray, isNotNull, lt } from '../../../src/views/comparisons.ts'
+import { defineView, type ViewDefinition } from '../../../src/views/define-view.ts'
+import { and } from '../../../src/views/logic.ts'
+import { asc, desc } from '../../../src/views/order.ts'
+import { except, intersect, union, unionAll } from '../../../src/views/set-operations.ts'
+import { Restaurant, Sample, User, Visit } from '../../types/fixture.ts'
+
+const spent = defineView('spent', (q) =>
+  q
+    .from({ v: Visit })
+    .groupBy(({ v }) => [v.restaurantId])
+    .select(({ v }) => ({ id: v.restaurantId, spent: sum(v.amountSpent), best: max(v.visitRating) })),
+)
+
+/** One view for each relational form. */
+export const RELATIONAL: readonly ViewDefinition[] = [
+  defineView('over_a_view', (q) =>
+    q
+      .from({ r: Restaurant })
+      .leftJoin({ s: spent }, ({ r, s }) => eq(s.id, r.id))
+      .select(({ r, s }) => ({ id: r.id, name: r.name, spent: s.spent })),
+  ),
+  defineView('over_a_query', (q) =>
+    q
+      .from({
+        s: q
+          .from({ v: Visit })
+          .groupBy(({ v }) => [v.userId, v.restaurantId])
+          .select(({ v }) => ({ user: v.userId, place: v.restaurantId, visits: count() })),
+      })
+      .where(({ s }) => gt(s.visits, 0))
+      .groupBy(({ s }) => [s.place])
+      .select(({ s }) => ({ place: s.place, most: max(s.visits), all: count() })),
+  ),
+  defineView('self_join', (q) =>
+    q
+      .from({ a: Visit })
+      .innerJoin({ b: Visit }, ({ a, b }) => and(eq(a.restaurantId, b.restaurantId), lt(a.userId, b.userId)))
+      .select(({ a, b }) => ({ place: a.restaurantId, first: a.userId, second: b.userId })),
+  ),
+  defineView('right_join', (q) =>
+    q
+      .from({ v: Visit })
+      .rightJoin({ r: Restaurant }, ({ v, r }) => and(eq(v.restaurantId, r.id), gt(v.visitRating, 2)))
+      .select(({ v, r }) => ({ id: r.id, user: v.userId, restaurant: v.restaurantId, spent: v.amountSpent })),
+  ),
+  defineView('full_join', (q) =>
+    q
+      .from({ r: Restaurant })
+      .fullJoin({ u: User }, ({ r, u }) => and(eq(r.rating, u.id), u.active, gt(r.name, u.userName)))
+      .select(({ r, u }) => ({ restaurant: r.id, user: u.id, name: r.name })),
+  ),
+  defineView('semi_and_anti', (q) =>
+    q
+      .from({ r: Restaurant })
+      .whereExists({ v: Visit }, ({ r, v }) => and(eq(v.restaurantId, r.id), gt(v.visitRating, 3)))
+      .whereNotExists({ v: Visit }, ({ r, v }) => and(eq(v.restaurantId, r.id), lt(v.visitRating, 2)))
+      .where(({ r }) => isNotNull(r.rating))
+      .select(({ r }) => ({ id: r.id, name: r.name })),
+  ),
+  defineView('in_a_query', (q) =>
+    q
+      .from({ u: User })
+      .where(({ u }) =>
+        and(
+          u.active,
+          inArray(
+            u.id,
+            q
+              .from({ v: Visit })
+              .where(({ v }) => gt(v.visitRating, 4))
+              .select(({ v }) => ({ id: v.userId })),
+          ),
+        ),
+      )
+      .select(({ u }) => ({ id: u.id })),
+  ),
+  defineView('having', (q) =>
+    q
+      .from({ v: Visit })
+      .groupBy(({ v }) => [v.restaurantId])
+      .having(({ v }) => and(gt(count(), 2), gt(sum(v.amountSpent), 10)))
+      .having(({ v }) => gt(v.restaurantId, 'r'))
+      .select(({ v }) => ({ id: v.restaurantId, best: max(v.visitRating) })),
+  ),
+  defineView('distinct', (q) =>
+    q.from({ v: Visit }).selectDistinct(({ v }) => ({ place: v.restaurantId, stars: v.visitRating })),
+  ),
+  defineView('distinct_first', (q) =>
+    q
+      .from({ v: Visit })
+      .selectDistinct(({ v }) => ({ place: v.restaurantId, stars: v.visitRating }))
+      .orderBy(({ v }, selected) => [desc(v.visitRating), asc(selected.place)])
+      .limit(5),
+  ),
+  defineView('union', (q) =>
+    union(
+      q.from({ r: Restaurant }).select(({ r }) => ({ id: r.id, stars: r.rating })),
+      q.from({ v: Visit }).select(({ v }) => ({ stars: v.visitRating, id: v.restaurantId })),
+    ),
+  ),
+  defineView('union_all', (q) =>
+    unionAll(
+      q.from({ u: User }).select(({ u }) => ({ name: u.userName })),
+      q.from({ r: Restaurant }).select(({ r }) => ({ name: r.name })),
+      q.from({ s: Sample }).select(({ s }) => ({ name: s.text })),
+    ),
+  ),
+  defineView('intersect', (q) =>
+    intersect(
+      q.from({ r: Restaurant }).select(({ r }) => ({ id: r.id })),
+      q.from({ v: Visit }).select(({ v }) => ({ id: v.restaurantId })),
+    ),
+  ),
+  defineView('except', (q) =>
+    except(
+      q.from({ r: Restaurant }).select(({ r }) => ({ id: r.id })),
+      union(
+        q.from({ v: Visit }).select(({ v }) => ({ id: v.restaurantId })),
+        q.from({ u: User }).select(({ u }) => ({ id: u.userName })),
+      )
+        .orderBy((out) => [asc(out.id)])
+        .limit(3),
+    ),
+  ),
+  defineView('ordered', (q) =>
+    q
+      .from({ r: Restaurant })
+      .select(({ r }) => ({ name: r.name, stars: r.rating }))
+      .orderBy(({ r }) => [desc(r.rating, { nulls: 'last' }), asc(r.name, { nulls: 'first' })]),
+  ),
+  defineView('top', (q) =>
+    q
+      .from({ v: Visit })
+      .groupBy(({ v }) => [v.restaurantId])
+      .select(({ v }) => ({ id: v.restaurantId, visits: count(), spent: sum(v.amountSpent) }))
+      .orderBy(({ v }, { visits }) => [desc(visits), asc(v.restaurantId)])
+      .limit(3)
+      .offset(1),
+  ),
+  defineView('top_of_each', (q) =>
+    q
+      .from({ v: Visit })
+      .innerJoin({ r: Restaurant }, ({ v, r }) => eq(v.restaurantId, r.id))
+      .select(({ v, r }) => ({ place: v.restaurantId, user: v.userId, name: r.name, '#': v.amountSpent }))
+      .orderBy(({ v }) => [desc(v.amountSpent), asc(v.userId)])
+      .limitPer(({ v }) => [v.restaurantId], 2)
+      .offset(1),
+  ),
+  defineView('top_of_each_distinct', (q) =>
+    q
+      .from({ v: Visit })
+      .selectDistinct(({ v }) => ({ place: v.restaurantId, stars: v.visitRating }))
+      .orderBy(({ v }) => [desc(v.visitRating)])
+      .limitPer(({ v }) => [v.restaurantId], 2),
+  ),
+]
