@@ -1,5 +1,5 @@
 import { type DbsyncError, toDbsyncError } from '../core/errors.ts'
-import { makeValueCopy, type ValueCopy, writeWords } from '../zset/copy-value.ts'
+import { makeValueCopy, type ValueCopy } from '../zset/copy-value.ts'
 import { grownInt32 } from '../zset/grow.ts'
 import { ROW_KEY } from '../zset/row-key.ts'
 import { OrderedSlots } from '../zset/ordered-slots.ts'
@@ -222,7 +222,7 @@ export class TopRows {
     }
     if (shown >= 0 && !changed) return
     const row = output.allocate()
-    writeWords(this.#number, row, slot)
+    this.#number.putWords(row, slot, 0)
     for (const copy of this.#copies) copy(slot, row)
     if (shown < 0) output.insert(row)
     else output.replace(shown, row)

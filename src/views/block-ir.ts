@@ -1,4 +1,4 @@
-import type { ColumnIr, ExpressionIr, OutputIr } from './view-ir.ts'
+import type { ColumnIr, ExpressionIr, OrderIr, OutputIr } from './view-ir.ts'
 
 /**
  * What one circuit keeps: a join of tables by equal columns, filtered, and grouped by columns. The planner takes a
@@ -13,6 +13,14 @@ export interface BlockSourceIr {
   readonly join: { readonly kind: 'inner' | 'left'; readonly on: ExpressionIr } | null
 }
 
+/** Some columns of the rows of each group, in order: one text, which a view shows as an array of objects. */
+export interface RowsIr {
+  readonly name: string
+  readonly columns: readonly ColumnIr[]
+  /** Over columns of the same source. */
+  readonly order: readonly OrderIr[]
+}
+
 /** One block. */
 export interface BlockIr {
   readonly name: string
@@ -21,6 +29,10 @@ export interface BlockIr {
   /** Null: no grouping. Empty: one group that is always there. */
   readonly groupBy: readonly ColumnIr[] | null
   readonly select: readonly OutputIr[]
+  /** One more output of a grouped block. */
+  readonly rows?: RowsIr
+  /** Of a view's rows: over the sources of an ungrouped block. */
+  readonly order?: readonly OrderIr[]
   /** Output names that identify a row, in order; null: a bag; empty: one row. */
   readonly key: readonly string[] | null
 }

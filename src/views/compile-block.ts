@@ -223,6 +223,8 @@ function compileSource(plan: ViewPlan, own: readonly SourceTable[], index: numbe
 /** The key is kept whether the view reads it or not. */
 function usedBy(plan: ViewPlan, source: PlannedSource, field: string): boolean {
   if (source.critical.has(field)) return true
+  if (plan.ir.order?.some(({ expression }) => mentions(expression, source.alias, field)) === true) return true
+  if (plan.ir.rows?.columns.some((column) => mentions(column, source.alias, field)) === true) return true
   return plan.ir.select.some(({ expression }) => mentions(expression, source.alias, field))
 }
 

@@ -20,8 +20,10 @@ import { Int64Column } from '../zset/int64-column.ts'
 import { InternedColumn } from '../zset/interned-column.ts'
 import type { Interner } from '../zset/interner.ts'
 import type { ViewPlan } from './plan.ts'
-import { derivedColumn } from './plan-node.ts'
-import type { AggregateIr, ColumnIr, LiteralIr, OutputIr } from './view-ir.ts'
+import { derivedColumn, type RowsShape } from './plan-node.ts'
+import { isDerived } from './plan-columns.ts'
+import { makeRowsReader } from './show-rows.ts'
+import type { AggregateIr, ColumnIr, ExpressionIr, LiteralIr, OutputIr } from './view-ir.ts'
 
 /** What outputs are compiled with. */
 export interface OutputContext {
@@ -64,6 +66,8 @@ function compileOutput(
     const value = literalValue(expression, name, context)
     return () => value
   }
+  const shape = shapeOf(plan, expression)
+  if (expression.kind === 'column' && shape !== undefined) return nestedOutput(expression, shape, context)
   if (tuples === null) {
     invariant(expression.kind === 'column', 'a computed output in a grouped view')
     const { source, column } = context.resolve(expression)
@@ -92,6 +96,32 @@ function compileOutput(
     tuple.set(tuples.slots.subarray(group * tuples.width, (group + 1) * tuples.width))
     return publicValue(codec, evaluate())
   }
+}
+
+function shapeOf({ sources }: ViewPlan, expression: ExpressionIr): RowsShape | undefined {
+  if (expression.kind !== 'column') return undefined
+  const model = sources.find(({ alias }) => alias === expression.source)?.model
+  return model !== undefined && isDerived(model) ? model.shapes.get(expression.field) : undefined
+}
+
+/** A nested result: the text that the column holds, shown as rows. */
+function nestedOutput(
+  expression: ColumnIr,
+  shape: RowsShape,
+  { groups, tuples, plan, schema, interner, resolve }: OutputContext,
+): (group: number) => unknown {
+  const { source, column } = resolve(expression)
+  const read = makeRowsReader(schema, plan.ir.name, shape)
+  const show = (id: number): unknown => read(id === 0 ? null : interner.text(id))
+  if (tuples !== null) {
+    return (group) => {
+      const slot = tuples.slots[group * tuples.width + source]!
+      return show(slot < 0 ? 0 : column.rows.words[slot * column.stride + column.offset]!)
+    }
+  }
+  const part = groups.parts.find((item) => item.source === source && item.column === column)
+  invariant(part !== undefined, 'an output that is not grouped by')
+  return (group) => show(groups.word(group, part.at))
 }
 
 function literalValue({ text, type }: LiteralIr, name: string, { schema, plan }: OutputContext): unknown {

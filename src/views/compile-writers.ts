@@ -1,11 +1,15 @@
 import { invariant } from '../core/errors.ts'
 import type { RowWriter } from '../ivm/derived-rows.ts'
+import { OrderedRows } from '../ivm/ordered-rows.ts'
 import type { Tuple } from '../ivm/comparison.ts'
 import { makeEvaluator } from '../ivm/evaluate.ts'
 import type { Column } from '../zset/column.ts'
-import type { SourceTable } from '../zset/source-table.ts'
+import { makeValueCopy } from '../zset/copy-value.ts'
+import { maskOf, type SourceTable } from '../zset/source-table.ts'
 import { AggregateStates, type OutputContext } from './compile-outputs.ts'
 import type { Accumulator } from '../ivm/accumulator.ts'
+import type { RowsIr } from './block-ir.ts'
+import { rowsText } from './show-rows.ts'
 import type { ColumnIr, ExpressionIr, OutputIr } from './view-ir.ts'
 
 /** The writers of a derived table and the aggregate states that they read. */
@@ -26,7 +30,35 @@ export function compileWriters(context: OutputContext, table: SourceTable): Comp
     // Nobody reads it.
     return target === undefined ? [] : [compileWriter(output, target, context, states)]
   })
-  return { writers, accumulators: states.all }
+  const { rows } = context.plan.ir
+  const target = table.columns.find(({ contract }) => contract.field === rows?.name)
+  if (rows === undefined || target === undefined) return { writers, accumulators: states.all }
+  const { accumulator, writer } = compileRows(rows, target, context)
+  return { writers: [...writers, writer], accumulators: [...states.all, accumulator] }
+}
+
+/** The rows of each group in order, as the text of a nested result. */
+function compileRows(
+  rows: RowsIr,
+  target: Column,
+  context: OutputContext,
+): { readonly accumulator: Accumulator; readonly writer: RowWriter } {
+  const columns = rows.columns.map((column) => context.resolve(column).column)
+  const order = rows.order.map(({ expression, descending, nullsFirst }) => {
+    invariant(expression.kind === 'column', 'a nested result ordered by a computed value')
+    return { column: context.resolve(expression).column, descending, nullsFirst }
+  })
+  const accumulator = new OrderedRows(0, order)
+  const text = accumulator.show(maskOf(columns), (slots) =>
+    rowsText([...slots].map((slot) => columns.map((column) => column.text(slot)))),
+  )
+  return {
+    accumulator,
+    writer: (group, slot) => {
+      const bytes = Buffer.from(text(group))
+      target.read(slot, bytes, 0, bytes.length)
+    },
+  }
 }
 
 function compileWriter(
@@ -52,19 +84,15 @@ function compileWriter(
   }
 }
 
-/** Words are copied: equal types have equal words, and interned ones share their interner. */
 function writeColumn(column: ColumnIr, target: Column, context: OutputContext): RowWriter {
   const { groups, tuples } = context
   const { source, column: origin } = context.resolve(column)
   if (tuples !== null) {
+    const copy = makeValueCopy(origin, target)
     return (group, slot) => {
       const from = tuples.slots[group * tuples.width + source]!
-      if (from < 0 || origin.isNull(from)) target.setNull(slot)
-      else {
-        const at = from * origin.stride + origin.offset
-        const { words } = origin.rows
-        target.putWords(slot, words[at]!, origin.width === 2 ? words[at + 1]! : 0)
-      }
+      if (from < 0) target.setNull(slot)
+      else copy(from, slot)
     }
   }
   const part = groups.parts.find((item) => item.source === source && item.column === origin)

@@ -10,10 +10,20 @@ export function hidden(name: string): string {
 /** The type of the key of a derived table. */
 export const ROW_KEY_TYPE: TypeIr = { scalar: 'Int', pgType: 'integer', list: false, nullable: false }
 
+/** What the objects of a nested result hold: their names in order, and what their values are. */
+export type RowsShape = readonly {
+  readonly name: string
+  readonly type: TypeIr
+  /** Of a nested result inside; null: a value. */
+  readonly rows: RowsShape | null
+}[]
+
 /** The rows of a node, as a table that later blocks read like one of the database. */
 export interface DerivedModel extends ModelContract {
   /** Sets of fields of which no two rows have the same values; NULLs are alike. */
   readonly uniques: readonly (readonly string[])[]
+  /** By field: the columns that hold nested results. */
+  readonly shapes: ReadonlyMap<string, RowsShape>
 }
 
 /** A block whose rows are kept in a derived table; the branches of a UNION share one. */

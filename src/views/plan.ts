@@ -103,6 +103,9 @@ class Planner {
     const columns = this.#identifyingColumns(shape)
     for (const output of ir.select) this.#useOutput(output.expression, shape, `select.${output.name}`)
     for (const column of columns.parts) this.#use(column, true, 'groupBy')
+    for (const column of ir.rows?.columns ?? []) this.#use(column, false, 'rows')
+    for (const { expression } of ir.rows?.order ?? []) this.#useCondition(expression, 'rows')
+    for (const { expression } of ir.order ?? []) this.#useCondition(expression, 'orderBy', shape === 'bag')
     return {
       ir,
       shape,
@@ -236,6 +239,8 @@ class Planner {
           'columns alone. Select the key as well',
         )
       })
+      for (const { expression } of this.#ir.order ?? [])
+        if (expression.kind === 'column') parts.push(expression)
       return { parts: distinct(parts), identity: distinct(parts).length }
     }
     if (shape === 'keyed' && this.#isNode) {

@@ -66,6 +66,9 @@ export abstract class Column {
    */
   abstract writeWords(value: unknown, out: Int32Array, at: number): boolean
 
+  /** What expressions see of two words, which must not be those of a NULL. */
+  abstract valueOfWords(word0: number, word1: number): Value
+
   /** What expressions see of a slot; null for NULL. */
   abstract valueOf(slot: number): Value
 
@@ -120,6 +123,11 @@ export abstract class Column {
     const at = slot * this.stride + this.offset
     const { words } = this.rows
     return this.publicOf(words[at]!, this.width === 2 ? words[at + 1]! : 0)
+  }
+
+  /** Postgres' text of what a slot holds, as far as its public value tells; null for NULL. */
+  text(slot: number): string | null {
+    return this.isNull(slot) ? null : this.codec.textFromPublic(this.value(slot))
   }
 
   protected clearNull(base: number): void {

@@ -32,6 +32,12 @@ export class Float64Column extends Column {
     this.copyNull(from, to)
   }
 
+  override valueOfWords(word0: number, word1: number): Value {
+    WORDS[0] = word0
+    WORDS[1] = word1
+    return this.codec.valueOf(VALUE[0]!)
+  }
+
   override valueOf(slot: number): Value {
     if (this.isNull(slot)) return null
     return this.codec.valueOf(this.rows.floats[(slot * this.stride + this.offset) >>> 1]!)

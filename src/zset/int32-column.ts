@@ -26,6 +26,10 @@ export class Int32Column extends Column {
     this.copyNull(from, to)
   }
 
+  override valueOfWords(word0: number): Value {
+    return this.codec.valueOf(word0)
+  }
+
   override valueOf(slot: number): Value {
     return this.isNull(slot) ? null : this.codec.valueOf(this.rows.words[slot * this.stride + this.offset]!)
   }

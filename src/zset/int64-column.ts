@@ -33,6 +33,10 @@ export class Int64Column extends Column {
     this.copyNull(from, to)
   }
 
+  override valueOfWords(word0: number, word1: number): Value {
+    return this.codec.valueOf(word0, word1)
+  }
+
   override valueOf(slot: number): Value {
     if (this.isNull(slot)) return null
     const at = slot * this.stride + this.offset

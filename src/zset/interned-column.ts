@@ -58,6 +58,10 @@ export class InternedColumn extends Column {
     return this.rows.words[slot * this.stride + this.offset] === 0
   }
 
+  override valueOfWords(word0: number): Value {
+    return this.codec.valueOf(this.interner.text(word0))
+  }
+
   override valueOf(slot: number): Value {
     const id = this.rows.words[slot * this.stride + this.offset]!
     return id === 0 ? null : this.codec.valueOf(this.interner.text(id))
@@ -70,6 +74,11 @@ export class InternedColumn extends Column {
     }
     const bytes = Buffer.from(this.codec.textOf(value))
     this.read(slot, bytes, 0, bytes.length)
+  }
+
+  override text(slot: number): string | null {
+    const id = this.rows.words[slot * this.stride + this.offset]!
+    return id === 0 ? null : this.interner.text(id)
   }
 
   override publicOf(word0: number): unknown {

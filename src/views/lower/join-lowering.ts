@@ -91,7 +91,7 @@ export class JoinLowering {
 
   #join(draft: Draft, source: SourceIr, needed: Needed): Draft {
     const { join, alias } = source
-    if (join === null) return this.#begin(source)
+    if (join === null) return this.begin(source)
     const condition = takeApart(join.on, new Set([alias]))
     if (condition.pairs.length === 0) {
       throw this.#nodes.refuse(
@@ -111,7 +111,8 @@ export class JoinLowering {
     }
   }
 
-  #begin(source: QuerySourceIr): Draft {
+  /** A FROM of one source. */
+  begin(source: QuerySourceIr): Draft {
     const { alias } = source
     const sources: readonly BlockSourceIr[] = [{ alias, model: this.#modelOf(source).model, join: null }]
     return {
@@ -122,14 +123,14 @@ export class JoinLowering {
   }
 
   #inner(draft: Draft, source: QuerySourceIr, condition: JoinCondition, needed: Needed): Draft {
-    const [left, right, on] = this.#equate(draft, this.#begin(source), condition.pairs, needed)
-    const joined = this.#attach(left, right, 'inner', on, needed)
+    const [left, right, on] = this.#equate(draft, this.begin(source), condition.pairs, needed)
+    const joined = this.attach(left, right, 'inner', on, needed)
     const conditions = [...condition.own, ...condition.rest].map((item) => rewrite(item, joined))
     return { ...joined, conditions: [...joined.conditions, ...conditions] }
   }
 
   #left(draft: Draft, source: QuerySourceIr, condition: JoinCondition, needed: Needed): Draft {
-    return this.#outer(draft, this.#begin(source), condition, needed)
+    return this.#outer(draft, this.begin(source), condition, needed)
   }
 
   /** `outer LEFT JOIN inner`; the condition's own side is the inner one. */
@@ -140,12 +141,12 @@ export class JoinLowering {
         : this.#settled({ ...inner, conditions: own.map((item) => rewrite(item, inner)) }, needed)
     if (rest.length === 0) {
       const [left, right, on] = this.#equate(this.#joined(draft, pairs, needed), filtered, pairs, needed)
-      if (isOneEdge(on)) return this.#attach(left, right, 'left', on, needed)
+      if (isOneEdge(on)) return this.attach(left, right, 'left', on, needed)
     }
     // What matches is a block of its own, found by the row that it matches.
     const base = this.#settled(draft, needed)
     const [first, second, equalities] = this.#equate(base, filtered, pairs, needed)
-    const both = this.#attach(first, second, 'inner', equalities, needed)
+    const both = this.attach(first, second, 'inner', equalities, needed)
     const conditions = [...both.conditions, ...rest.map((item) => rewrite(item, both))]
     const key = rowKey(first)
     const matched = hidden('l')
@@ -160,23 +161,23 @@ export class JoinLowering {
       },
       [],
     )
-    const over = this.#over(model, both, aliases)
+    const over = this.over(model, both, aliases)
     const [only] = over.sources
     invariant(only !== undefined, 'no source')
     const tie = equality(key, { kind: 'column', source: only.alias, field: matched, type: ROW_KEY_TYPE })
-    return this.#attach(first, over, 'left', [tie], needed)
+    return this.attach(first, over, 'left', [tie], needed)
   }
 
   /** `A RIGHT JOIN B` is `B LEFT JOIN A`. */
   #right(draft: Draft, source: QuerySourceIr, condition: JoinCondition, needed: Needed): Draft {
-    const left = this.#begin(source)
+    const left = this.begin(source)
     return this.#outer(left, this.#settled(draft, needed), turned(condition, source.alias), needed)
   }
 
   /** What the left join gives, and the rows of the new source that match nothing. */
   #full(draft: Draft, source: QuerySourceIr, condition: JoinCondition, needed: Needed): Draft {
     const left = this.#settled(draft, needed)
-    const right = this.#settled(this.#begin(source), needed)
+    const right = this.#settled(this.begin(source), needed)
     const joined = this.#outer(left, right, condition, needed)
     const aliases = [...joined.places.keys()]
     const lonely = this.#without(right, left, turned(condition, source.alias), needed)
@@ -198,7 +199,7 @@ export class JoinLowering {
       ],
       [],
     )
-    return this.#over(model, { places: optional(joined.places) }, aliases)
+    return this.over(model, { places: optional(joined.places) }, aliases)
   }
 
   #exists(draft: Draft, { negated, source, on }: ExistsIr, needed: Needed): Draft {
@@ -210,7 +211,7 @@ export class JoinLowering {
         'eq of one of its columns with one of the query',
       )
     }
-    const inner = this.#begin(source)
+    const inner = this.begin(source)
     return negated
       ? this.#without(draft, inner, condition, needed)
       : this.#within(draft, inner, condition, needed)
@@ -219,13 +220,13 @@ export class JoinLowering {
   /** The rows of a draft that have a match in `inner`, each once. */
   #within(draft: Draft, inner: Draft, condition: JoinCondition, needed: Needed): Draft {
     const [left, matches, on] = this.#matches(draft, inner, condition, needed)
-    return { ...this.#attach(left, matches, 'inner', on, needed), places: left.places }
+    return { ...this.attach(left, matches, 'inner', on, needed), places: left.places }
   }
 
   /** The rows of a draft that have no match in `inner`. */
   #without(draft: Draft, inner: Draft, condition: JoinCondition, needed: Needed): Draft {
     const [left, matches, on] = this.#matches(draft, inner, condition, needed)
-    const joined = this.#attach(left, matches, 'left', on, needed)
+    const joined = this.attach(left, matches, 'left', on, needed)
     const [only] = matches.sources
     invariant(only !== undefined, 'no source')
     const missing: ExpressionIr = {
@@ -253,7 +254,7 @@ export class JoinLowering {
     if (rest.length > 0) {
       const base = this.#settled(draft, needed)
       const [left, right, on] = this.#equate(base, this.#settled(filtered, needed), pairs, needed)
-      const both = this.#attach(left, right, 'inner', on, needed)
+      const both = this.attach(left, right, 'inner', on, needed)
       const key = rowKey(left)
       const matched = hidden('l')
       const model = this.#nodes.block(
@@ -265,7 +266,7 @@ export class JoinLowering {
         },
         [[matched]],
       )
-      const over = this.#over(model, { places: new Map() }, [])
+      const over = this.over(model, { places: new Map() }, [])
       return [left, over, [equality(key, this.#column(over, matched, ROW_KEY_TYPE))]]
     }
     const [left, right, on] = this.#equate(this.#joined(draft, pairs, needed), filtered, pairs, needed)
@@ -281,7 +282,7 @@ export class JoinLowering {
       },
       [names],
     )
-    const over = this.#over(model, { places: new Map() }, [])
+    const over = this.over(model, { places: new Map() }, [])
     const ties = on.map((pair) => {
       const mine = sideOf(pair, right)
       const at = columns.findIndex((column) => identify(column) === identify(mine))
@@ -323,7 +324,7 @@ export class JoinLowering {
   }
 
   /** Adds the only source of `right` to the FROM of `left`. */
-  #attach(
+  attach(
     left: Draft,
     right: Draft,
     kind: 'inner' | 'left',
@@ -384,7 +385,7 @@ export class JoinLowering {
       },
       [],
     )
-    const over = this.#over(model, draft, aliases)
+    const over = this.over(model, draft, aliases)
     const known = expressions.map((expression, index): [string, ColumnIr] => [
       identify(expression),
       this.#column(over, hidden(`c${index}`), { ...expression.type, nullable: true }),
@@ -393,7 +394,7 @@ export class JoinLowering {
   }
 
   /** A derived table in FROM, with the columns of some sources that its block had. */
-  #over(model: DerivedModel, { places }: Pick<Draft, 'places'>, aliases: readonly string[]): Draft {
+  over(model: DerivedModel, { places }: Pick<Draft, 'places'>, aliases: readonly string[]): Draft {
     this.#last += 1
     const source = hidden(`s${this.#last}`)
     const moved = aliases.map((alias): [string, Place] => {

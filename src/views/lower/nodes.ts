@@ -2,19 +2,23 @@ import { ROW_KEY } from '../../zset/row-key.ts'
 import { createHash } from 'node:crypto'
 import { modelOf } from '../../contract/lookup.ts'
 import type { ModelContract, Schema } from '../../contract/schema-contract.ts'
-import { DbsyncError } from '../../core/errors.ts'
-import type { BlockIr } from '../block-ir.ts'
+import { DbsyncError, invariant } from '../../core/errors.ts'
+import type { BlockIr, BlockSourceIr, RowsIr } from '../block-ir.ts'
 import {
   derivedColumn,
   type DerivedModel,
   type FieldOrder,
   type PlanNode,
   ROW_KEY_TYPE,
+  type RowsShape,
 } from '../plan-node.ts'
-import type { OutputIr } from '../view-ir.ts'
+import type { ExpressionIr, OutputIr, TypeIr } from '../view-ir.ts'
+
+/** Kept as text. */
+const ROWS_TYPE: TypeIr = { scalar: 'String', pgType: 'text', list: false, nullable: true }
 
 /** A block without what its node gives it. */
-export type BlockParts = Pick<BlockIr, 'sources' | 'where' | 'groupBy' | 'select'>
+export type BlockParts = Pick<BlockIr, 'sources' | 'where' | 'groupBy' | 'select' | 'rows'>
 
 /**
  * The nodes of a view, in the order in which they are brought up to date.
@@ -46,6 +50,32 @@ export class Nodes {
     return this.#models.get(name) ?? modelOf(this.#schema, name)
   }
 
+  /** The table of a grouped block's rows, with the rows of each group as an output `name`. */
+  nested(
+    parts: BlockParts & { readonly rows: RowsIr },
+    unique: readonly string[],
+    shape: RowsShape,
+  ): DerivedModel {
+    const table = nameOf([parts])
+    const known = this.#models.get(table)
+    if (known !== undefined) return known
+    const model = this.block(parts, [unique])
+    const whole = {
+      ...model,
+      columns: [...model.columns, derivedColumn(parts.rows.name, ROWS_TYPE)],
+      shapes: new Map([[parts.rows.name, shape]]),
+    }
+    this.#models.set(table, whole)
+    return whole
+  }
+
+  /** What a column of a source holds, if it is a nested result. */
+  shapeOf(sources: readonly BlockSourceIr[], expression: ExpressionIr): RowsShape | undefined {
+    if (expression.kind !== 'column') return undefined
+    const source = sources.find(({ alias }) => alias === expression.source)
+    return source === undefined ? undefined : this.#models.get(source.model)?.shapes.get(expression.field)
+  }
+
   /** The table of a block's rows; `uniques` are sets of outputs of which no two rows have the same values. */
   block(parts: BlockParts, uniques: readonly (readonly string[])[]): DerivedModel {
     return this.union([parts], uniques)
@@ -53,6 +83,8 @@ export class Nodes {
 
   /** The table of the rows of several blocks with the same outputs. */
   union(blocks: readonly BlockParts[], uniques: readonly (readonly string[])[]): DerivedModel {
+    const [first] = blocks
+    invariant(first !== undefined, 'a node without a block')
     const table = nameOf(blocks)
     return this.#add(
       table,
@@ -63,7 +95,7 @@ export class Nodes {
         branch,
         branches: blocks.length,
       })),
-      blocks[0]?.select ?? [],
+      first,
       uniques,
     )
   }
@@ -94,7 +126,7 @@ export class Nodes {
   #add(
     table: string,
     nodes: readonly PlanNode[],
-    outputs: readonly OutputIr[],
+    { sources, select: outputs }: BlockParts,
     uniques: readonly (readonly string[])[],
   ): DerivedModel {
     const known = this.#models.get(table)
@@ -112,6 +144,12 @@ export class Nodes {
       keyIsPrimary: true,
       relations: [],
       uniques,
+      shapes: new Map(
+        outputs.flatMap(({ name, expression }) => {
+          const shape = this.shapeOf(sources, expression)
+          return shape === undefined ? [] : [[name, shape] as const]
+        }),
+      ),
     }
     this.#nodes.set(table, nodes)
     this.#models.set(table, model)

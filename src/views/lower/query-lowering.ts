@@ -1,5 +1,6 @@
 import { invariant } from '../../core/errors.ts'
 import type { BlockIr } from '../block-ir.ts'
+import { columnAs } from '../plan-columns.ts'
 import { type DerivedModel, type FieldOrder, hidden } from '../plan-node.ts'
 import { queryOutputs } from '../query-outputs.ts'
 import type {
@@ -18,6 +19,7 @@ import type {
 } from '../view-ir.ts'
 import { conjunction, conjuncts, type Draft, identify, rewrite } from './draft.ts'
 import { JoinLowering } from './join-lowering.ts'
+import { lowerNested } from './lower-nested.ts'
 import type { BlockParts, Nodes } from './nodes.ts'
 
 const BOOLEAN: TypeIr = { scalar: 'Boolean', pgType: 'boolean', list: false, nullable: true }
@@ -46,16 +48,28 @@ export class QueryLowering {
 
   /** The block that shows a view's rows. */
   last(query: QueryIr, key: BlockIr['key']): BlockIr {
+    const names = query.order.map(({ expression }, index) => orderName(expression, index))
     let pending: Pending
-    if (query.limit === null) pending = query.kind === 'select' ? this.#select(query) : this.#set(query)
-    else pending = this.#all(this.#limited(query), queryOutputs(query))
-    // A bag counts equal rows, so it is grouped by columns.
+    if (query.limit !== null) pending = this.#all(this.#limited(query), queryOutputs(query), names)
+    else if (query.kind === 'select') pending = this.#select(query, query.order)
+    else pending = this.#set(query)
+    // A bag counts equal rows, so it is grouped by columns; and rows are ordered by what they hold.
     const computed = pending.outputs.some(({ expression }) => expression.kind !== 'column')
-    if (key === null && pending.groupBy === null && computed) {
-      pending = this.#all(this.#emit(pending), pending.outputs)
+    if (pending.groupBy === null ? key === null && computed : names.length > 0) {
+      pending = this.#all(this.#emit(pending), queryOutputs(query), names)
     }
     const { draft, groupBy, outputs } = pending
-    return { name: this.#nodes.view, ...parts(draft, groupBy, outputs), key }
+    const order = query.order.map(({ descending, nullsFirst }, index): OrderIr => {
+      return { expression: named(outputs, names[index] ?? ''), descending, nullsFirst }
+    })
+    const shown = new Set(queryOutputs(query).map(({ name }) => name))
+    const select = outputs.filter(({ name }) => shown.has(name))
+    return {
+      name: this.#nodes.view,
+      ...parts(draft, groupBy, select),
+      ...(order.length === 0 ? {} : { order }),
+      key,
+    }
   }
 
   /** The table of a query's rows; its fields are the query's outputs. */
@@ -68,9 +82,16 @@ export class QueryLowering {
     return this.#nodes.block(parts(draft, groupBy, [...outputs, ...more]), uniques)
   }
 
-  /** All rows of a table, as a query over it. */
-  #all(model: DerivedModel, outputs: readonly OutputIr[]): Pending {
+  /** All rows of a table, as a query over it; `more` are further columns of it. */
+  #all(model: DerivedModel, shown: readonly OutputIr[], more: readonly string[] = []): Pending {
     const source = hidden('t')
+    const known = new Set(shown.map(({ name }) => name))
+    const outputs = [
+      ...shown,
+      ...model.columns
+        .filter(({ field }) => more.includes(field) && !known.has(field))
+        .map((column): OutputIr => ({ name: column.field, expression: columnAs(source, column) })),
+    ]
     return {
       draft: {
         sources: [{ alias: source, model: model.model, join: null }],
@@ -92,13 +113,11 @@ export class QueryLowering {
     invariant(limit !== null, 'no limit')
     const pending = query.kind === 'select' ? this.#select(query, query.order, limit.by) : this.#set(query)
     const input = this.#emit(pending)
-    const fieldOf = (name: string, expression: ExpressionIr): string =>
-      expression.kind === 'column' && expression.source === '' ? expression.field : name
     return this.#nodes.top(
       input,
-      limit.by.map((expression, index) => fieldOf(hidden(`p${index}`), expression)),
+      limit.by.map((expression, index) => fieldOf(expression, hidden(`p${index}`))),
       query.order.map((item, index): FieldOrder => ({
-        field: fieldOf(hidden(`o${index}`), item.expression),
+        field: orderName(item.expression, index),
         descending: item.descending,
         nullsFirst: item.nullsFirst,
       })),
@@ -119,9 +138,8 @@ export class QueryLowering {
     const pending = isGrouped
       ? this.#grouped(select, from, outputs)
       : {
-          draft: from,
+          ...this.#shown(from, outputs, (expression) => rewrite(expression, from)),
           groupBy: null,
-          outputs: outputs.map(({ name, expression }) => ({ name, expression: rewrite(expression, from) })),
           uniques: this.#joins.uniques(select, outputs),
         }
     return select.distinct ? this.#distinct(pending) : pending
@@ -170,15 +188,28 @@ export class QueryLowering {
       conditions: [],
       places: new Map(),
     }
-    return {
-      draft: { ...over, conditions: conjuncts(select.having).map((item) => rewrite(item, over, known)) },
-      groupBy: null,
-      outputs: outputs.map(({ name, expression }) => ({
-        name,
-        expression: rewrite(expression, over, known),
-      })),
-      uniques,
+    const filtered = {
+      ...over,
+      conditions: conjuncts(select.having).map((item) => rewrite(item, over, known)),
     }
+    const shown = this.#shown(filtered, outputs, (expression) => rewrite(expression, over, known))
+    return { ...shown, groupBy: null, uniques }
+  }
+
+  /** The outputs over the sources of a draft, with a source more for each nested result. */
+  #shown(
+    from: Draft,
+    outputs: readonly OutputIr[],
+    carry: (expression: ExpressionIr) => ExpressionIr,
+  ): Pick<Pending, 'draft' | 'outputs'> {
+    let draft = from
+    const shown = outputs.map(({ name, expression }): OutputIr => {
+      if (expression.kind !== 'nested') return { name, expression: carry(expression) }
+      const [joined, column] = lowerNested(this.#joins, this.#nodes, draft, expression, carry)
+      draft = joined
+      return { name, expression: column }
+    })
+    return { draft, outputs: shown }
   }
 
   /** Makes plain columns of expressions, by a block of its own where one is computed. */
@@ -256,6 +287,21 @@ export class QueryLowering {
     }))
     return { ...shown, draft: { ...shown.draft, conditions }, uniques }
   }
+}
+
+/** The output that holds an item of ORDER BY: one of a set operation's own, or a hidden one. */
+function orderName(expression: ExpressionIr, index: number): string {
+  return fieldOf(expression, hidden(`o${index}`))
+}
+
+function fieldOf(expression: ExpressionIr, name: string): string {
+  return expression.kind === 'column' && expression.source === '' ? expression.field : name
+}
+
+function named(outputs: readonly OutputIr[], name: string): ExpressionIr {
+  const output = outputs.find((item) => item.name === name)
+  invariant(output !== undefined, `no output ${name}`)
+  return output.expression
 }
 
 function parts(draft: Draft, groupBy: BlockIr['groupBy'], select: readonly OutputIr[]): BlockParts {
@@ -336,7 +382,7 @@ function unified({ inputs }: SetIr, refuse: (found: string, need: string) => Err
   const [first, ...others] = inputs.map((input) => queryOutputs(input))
   invariant(first !== undefined, 'a set operation without an input')
   return first.map(({ name, expression }): OutputIr => {
-    const types = [expression, ...others.map((outputs) => outputNamed(outputs, name))].map(({ type }) => type)
+    const types = [expression, ...others.map((outputs) => named(outputs, name))].map(({ type }) => type)
     const type = types.reduce((a, b) =>
       wider(a, b, () =>
         refuse(`${a.pgType} and ${b.pgType} under the name ${name}`, 'one type. Cast one of them'),
@@ -360,10 +406,4 @@ function wider(a: TypeIr, b: TypeIr, refusal: () => Error): TypeIr {
 
 function isText({ pgType }: TypeIr): boolean {
   return pgType === 'text' || pgType.startsWith('character varying')
-}
-
-function outputNamed(outputs: readonly OutputIr[], name: string): ExpressionIr {
-  const output = outputs.find((item) => item.name === name)
-  invariant(output !== undefined, `no output ${name}`)
-  return output.expression
 }
