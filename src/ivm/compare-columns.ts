@@ -18,7 +18,8 @@ export type SlotComparison = (a: number, b: number) => number
 
 /**
  * The order that ORDER BY gives the rows of a table, as Postgres has it: numbers by value, NaN greatest, text by bytes
- * (`COLLATE "C"`), NULLs at the end that each column says. Zero where all columns are equal.
+ * (`COLLATE "C"`), NULLs at the end that each column says. Zero where all columns are equal. A slot of -1, the missing side
+ * of a left join, is a row of NULLs.
  */
 export function compareColumns(order: readonly ColumnOrder[]): SlotComparison {
   const items = order.map(compareColumn)
@@ -39,8 +40,8 @@ function compareColumn({ column, descending, nullsFirst }: ColumnOrder): SlotCom
   const ofNull = nullsFirst ? -1 : 1
   const sign = descending ? -1 : 1
   return (a, b) => {
-    const left = column.isNull(a)
-    const right = column.isNull(b)
+    const left = a < 0 || column.isNull(a)
+    const right = b < 0 || column.isNull(b)
     if (left || right) return left === right ? 0 : left ? ofNull : -ofNull
     return sign * compare(a, b)
   }

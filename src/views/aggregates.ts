@@ -1,6 +1,7 @@
 import type { DecimalLike } from '../contract/schema-contract.ts'
-import { aggregate, type Aggregate, type ColumnRef } from './expression.ts'
+import type { Aggregate, ColumnRef, Predicate } from './expression.ts'
 import type { AverageOf, SumOf } from './infer.ts'
+import { aggregate } from './make-aggregate.ts'
 
 /**
  * How many rows the group has; with a column, in how many of them it is not null. A number; 0 where a left
@@ -99,4 +100,56 @@ export function max<T extends number | bigint | string | Date | DecimalLike | nu
   column: ColumnRef<T, string>,
 ): Aggregate<NonNullable<T> | null> {
   return aggregate('max', column)
+}
+
+/**
+ * How many different values there are that are not null. A number.
+ *
+ * @example
+ * ```ts
+ * import { countDistinct, defineView } from 'prisma-dbsync'
+ * import { Visit } from './generated/dbsync/index.ts'
+ *
+ * export const reach = defineView('reach', (q) =>
+ *   q.from({ v: Visit })
+ *     .groupBy(({ v }) => [v.restaurantId])
+ *     .select(({ v }) => ({ id: v.restaurantId, ratings: countDistinct(v.visitRating) })))
+ * ```
+ */
+export function countDistinct(column: ColumnRef<unknown, string>): Aggregate<number> {
+  return aggregate('countDistinct', column)
+}
+
+/**
+ * Whether a condition is true in all rows where it is not null; null if there is none.
+ *
+ * @example
+ * ```ts
+ * import { boolAnd, defineView } from 'prisma-dbsync'
+ * import { User } from './generated/dbsync/index.ts'
+ *
+ * export const everybody = defineView('everybody', (q) =>
+ *   q.from({ u: User }).select(({ u }) => ({ active: boolAnd(u.active) })))
+ * ```
+ */
+export function boolAnd(condition: Predicate): Aggregate<boolean | null> {
+  return aggregate('boolAnd', condition)
+}
+
+/**
+ * Whether a condition is true in a row; null if it is null in all of them.
+ *
+ * @example
+ * ```ts
+ * import { boolOr, defineView } from 'prisma-dbsync'
+ * import { User } from './generated/dbsync/index.ts'
+ *
+ * export const somebody = defineView('somebody', (q) =>
+ *   q.from({ u: User })
+ *     .groupBy(({ u }) => [u.role])
+ *     .select(({ u }) => ({ role: u.role, active: boolOr(u.active) })))
+ * ```
+ */
+export function boolOr(condition: Predicate): Aggregate<boolean | null> {
+  return aggregate('boolOr', condition)
 }

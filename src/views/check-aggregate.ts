@@ -1,56 +1,62 @@
-import { capabilityOf } from './capabilities.ts'
-import { checkColumnOperand, label, refuse, type Checked, type CheckScope } from './check-column.ts'
-import type { RawExpression } from './expression.ts'
-import type { AggregateIr, TypeIr } from './view-ir.ts'
+import { COUNT_TYPE, isOrderedAggregate, typeAggregate } from './aggregate-types.ts'
+import { checkAggregateOrder } from './check-aggregate-order.ts'
+import { checkColumnOperand, describe, label, type Checked, type CheckScope } from './check-column.ts'
+import { checkExpression } from './check-expression.ts'
+import { checkPredicate } from './check-predicate.ts'
+import { isExpression, type RawExpression } from './expression.ts'
+import { refuseSubqueries } from './refuse-subqueries.ts'
+import type { AggregateIr, CallIr } from './view-ir.ts'
 
-const COUNT: TypeIr = { scalar: 'Int', pgType: 'bigint', list: false, nullable: false }
+type RawAggregate = Extract<RawExpression, { kind: 'aggregate' }>
 
 /** Checks an aggregate and gives it its type. */
-export function checkAggregate(
-  scope: CheckScope,
-  raw: Extract<RawExpression, { kind: 'aggregate' }>,
-  place: string,
-): Checked<AggregateIr> {
-  if (raw.argument === null && raw.name === 'count') {
-    return { kind: 'aggregate', name: 'count', argument: null, type: COUNT }
+export function checkAggregate(scope: CheckScope, raw: RawAggregate, place: string): Checked<AggregateIr> {
+  // Inside an aggregate are values of rows.
+  const rows: CheckScope = { ...scope, aggregates: false }
+  const filter =
+    raw.options.filter === undefined ? undefined : checkFilter(rows, raw.options.filter, `${place}.filter`)
+  const checked = checkBare(rows, raw, place)
+  if (checked === null || filter === null) return null
+  const filtered = filter === undefined ? checked : { ...checked, filter }
+  if (!isOrderedAggregate(raw.name)) return filtered
+  const order = checkAggregateOrder(rows, filtered, raw.options.order ?? [], `${place}.orderBy`)
+  if (order === null) return null
+  if (raw.name !== 'stringAgg') return { ...filtered, order }
+  const { separator } = raw.options
+  if (typeof separator === 'string' && !separator.includes('\0')) return { ...filtered, order, separator }
+  return scope.problems.add(
+    'VIEW.INVALID_DEFINITION',
+    place,
+    `stringAgg needs a string without NUL between the values; it got ${describe(separator)}`,
+  )
+}
+
+/** The aggregate without what it is told beside its argument. */
+function checkBare(scope: CheckScope, raw: RawAggregate, place: string): Checked<AggregateIr> {
+  const { name } = raw
+  if (raw.argument === null && name === 'count') {
+    return { kind: 'aggregate', name, argument: null, type: COUNT_TYPE }
   }
-  const argument = checkColumnOperand(scope, raw.argument, raw.name, place)
+  const argument = isExpression(raw.argument)
+    ? checkExpression(scope, raw.argument, place)
+    : checkColumnOperand(scope, raw.argument, name, place)
   if (argument === null) return null
-  const capability = capabilityOf(argument.type)
-  switch (raw.name) {
-    case 'count':
-      // Postgres may hold NULL in a list where Prisma shows [], and the contract cannot tell.
-      if (argument.type.list) return refuse(scope, argument, capability, 'counted', place)
-      return { kind: 'aggregate', name: 'count', argument, type: COUNT }
-    case 'sum':
-    case 'avg': {
-      const pgType = capability[raw.name]
-      if (pgType === null && argument.type.scalar !== 'Float' && capability.family !== 'number') {
-        return scope.problems.add(
-          'VIEW.INVALID_DEFINITION',
-          place,
-          `${raw.name} needs numbers, and ${label(argument)} is not one`,
-        )
-      }
-      if (pgType === null) return refuse(scope, argument, capability, `used in ${raw.name}`, place)
-      const float = raw.name === 'avg' && pgType === 'double precision'
-      const scalar = float ? 'Float' : argument.type.scalar
-      return {
-        kind: 'aggregate',
-        name: raw.name,
-        argument,
-        type: { scalar, pgType, list: false, nullable: true },
-      }
-    }
-    default: {
-      const pgType = capability.minMax
-      if (pgType === null) return refuse(scope, argument, capability, `used in ${raw.name}`, place)
-      return {
-        kind: 'aggregate',
-        name: raw.name,
-        argument,
-        type: { ...argument.type, pgType, nullable: true },
-      }
-    }
+  const typing = typeAggregate(name, argument.type)
+  if ('type' in typing) return { kind: 'aggregate', name, argument, type: typing.type }
+  if ('needs' in typing) {
+    return scope.problems.add(
+      'VIEW.INVALID_DEFINITION',
+      place,
+      `${name} needs ${typing.needs}, and ${label(argument)} is not one`,
+    )
   }
+  return scope.problems.add(
+    'VIEW.NOT_EXACT',
+    place,
+    `${label(argument)} cannot be ${typing.use} exactly: ${typing.reason}`,
+  )
+}
+
+function checkFilter(scope: CheckScope, raw: unknown, place: string): Checked<CallIr> {
+  return refuseSubqueries(scope.problems, raw, place) ? null : checkPredicate(scope, raw, place)
 }

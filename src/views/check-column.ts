@@ -1,4 +1,5 @@
 import type { Schema } from '../contract/schema-contract.ts'
+import { partsOf } from './aggregate-parts.ts'
 import { capabilityOf, type Capability } from './capabilities.ts'
 import { isExpression, type ColumnRef } from './expression.ts'
 import type { Problems } from './problems.ts'
@@ -16,6 +17,8 @@ export interface ScopeSource {
   /** How messages call it. */
   readonly name: string
   readonly columns: readonly ScopeColumn[]
+  /** The fields that identify its rows; empty: one row; null: none do. */
+  readonly key: readonly string[] | null
   /** On the nullable side of an outer join. */
   readonly optional: boolean
 }
@@ -130,7 +133,7 @@ export function columnsIn(expression: ExpressionIr): readonly ColumnIr[] {
     case 'call':
       return expression.args.flatMap(columnsIn)
     case 'aggregate':
-      return expression.argument === null ? [] : columnsIn(expression.argument)
+      return partsOf(expression).flatMap(columnsIn)
     case 'nested':
       return columnsIn(expression.on).filter(({ source }) => source !== expression.source.alias)
     default:

@@ -32,7 +32,7 @@ export function checkSet(context: QueryContext, raw: RawSet): CheckedQuery | nul
   const scope: CheckScope = {
     schema,
     problems,
-    sources: [{ alias: '', name: 'the result', columns, optional: false }],
+    sources: [{ alias: '', name: 'the result', columns, key: null, optional: false }],
   }
   if (!all) checkKept(scope, outputs, step)
   const identity = all ? null : outputs.map(({ expression }) => expression)

@@ -10,7 +10,6 @@ import type { CallIr, SourceIr } from './view-ir.ts'
 
 /** A relation in scope after all joins. */
 export interface JoinedSource extends ScopeSource {
-  readonly key: Relation['key']
   /** The fields that tell its rows apart, given those of the others; null: none do. */
   readonly needed: Relation['key']
 }

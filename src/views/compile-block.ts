@@ -12,7 +12,9 @@ import { ViewState } from '../ivm/view-state.ts'
 import type { Interner } from '../zset/interner.ts'
 import type { SecondaryIndex } from '../zset/secondary-index.ts'
 import { maskOf, type SourceTable } from '../zset/source-table.ts'
-import { compileOutputs, type OutputContext } from './compile-outputs.ts'
+import { partsOf } from './aggregate-parts.ts'
+import type { OutputContext } from './compile-aggregates.ts'
+import { compileOutputs } from './compile-outputs.ts'
 import { compileWriters } from './compile-writers.ts'
 import type { PlannedSource, ViewPlan } from './plan.ts'
 import type { BlockNode } from './plan-node.ts'
@@ -231,11 +233,7 @@ function usedBy(plan: ViewPlan, source: PlannedSource, field: string): boolean {
 function mentions(expression: ExpressionIr, alias: string, field: string): boolean {
   if (expression.kind === 'column') return expression.source === alias && expression.field === field
   if (expression.kind === 'call') return expression.args.some((argument) => mentions(argument, alias, field))
-  return (
-    expression.kind === 'aggregate' &&
-    expression.argument !== null &&
-    mentions(expression.argument, alias, field)
-  )
+  return expression.kind === 'aggregate' && partsOf(expression).some((part) => mentions(part, alias, field))
 }
 
 /** From a child to its parent or the other way, by the target's key or by an index on exactly the joined columns. */

@@ -4,7 +4,7 @@ import { kindOf, makeEvaluator } from '../ivm/evaluate.ts'
 import type { OrderPart, OrderValue } from '../ivm/row-order.ts'
 import { makeValueComparison } from '../values/compare-values.ts'
 import type { Value } from '../values/value.ts'
-import type { OutputContext } from './compile-outputs.ts'
+import type { OutputContext } from './compile-aggregates.ts'
 import type { ColumnIr, ExpressionIr } from './view-ir.ts'
 
 /** Compiles the order of a view's rows. Throws: VIEW.UNSUPPORTED for values without an order. */

@@ -41,12 +41,23 @@ export interface Condition<Equated extends string = string, T extends boolean | 
   readonly $equated?: Equated
 }
 
+/** What an aggregate is told beside its argument. */
+export interface AggregateOptions {
+  /** Only rows for which it is true count. */
+  readonly filter?: unknown
+  readonly order?: readonly unknown[]
+  readonly separator?: unknown
+}
+
 /** A function of a whole group. */
 export interface Aggregate<T> {
   readonly [EXPRESSION]: true
   readonly kind: 'aggregate'
   readonly name: AggregateName
   readonly argument: unknown
+  readonly options: AggregateOptions
+  /** `FILTER (WHERE …)`: only the rows for which the condition is true count; several calls are joined by AND. */
+  filter(condition: Predicate): Aggregate<T>
   /** Types only; never present at run time. */
   readonly $type?: T
 }
@@ -90,9 +101,4 @@ export function condition<Equated extends string, T extends boolean | null>(
   args: readonly unknown[],
 ): Condition<Equated, T> {
   return Object.freeze({ [EXPRESSION]: true, kind: 'call', name, args: Object.freeze([...args]) } as const)
-}
-
-/** Makes an aggregate; the caller's signature gives it its type. */
-export function aggregate<T>(name: AggregateName, argument: unknown): Aggregate<T> {
-  return Object.freeze({ [EXPRESSION]: true, kind: 'aggregate', name, argument } as const)
 }

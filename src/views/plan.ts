@@ -1,6 +1,8 @@
 import { columnOf, modelOf } from '../contract/lookup.ts'
 import type { ColumnContract, ModelContract, Schema } from '../contract/schema-contract.ts'
 import { DbsyncError } from '../core/errors.ts'
+import { isOrderedAggregate, typeAggregate } from './aggregate-types.ts'
+import { columnsIn } from './check-column.ts'
 import type { BlockIr } from './block-ir.ts'
 import {
   capability,
@@ -388,22 +390,30 @@ class Planner {
     this.#use(expression, shape === 'bag', path)
   }
 
-  #useAggregate({ name, argument }: AggregateIr, path: string): void {
+  #useAggregate(aggregate: AggregateIr, path: string): void {
+    const { name, argument, filter, order = [] } = aggregate
+    const ordered = isOrderedAggregate(name)
+    if (filter !== undefined) this.#useCondition(filter, `${path}.filter`, ordered)
     if (argument === null || argument.kind === 'literal') {
       if (name !== 'count') throw this.#error('VIEW.UNSUPPORTED', path, `${name} of a constant`, 'a column')
-      return
+    } else if (argument.kind === 'column') {
+      const contract = this.#contractOf(argument)
+      const typing = typeAggregate(name, { ...contract, scalar: contract.type })
+      if ('needs' in typing)
+        throw this.#invalid(path, `${name} of ${contract.pgType}`, `${name} of ${typing.needs}`)
+      if ('reason' in typing)
+        throw this.#error('VIEW.NOT_EXACT', path, `${name} of ${contract.pgType}`, typing.reason)
+      this.#use(argument, false, path)
+    } else throw this.#error('VIEW.UNSUPPORTED', path, `${name} of a computed value`, 'a column')
+    for (const { expression } of order) {
+      if (expression.kind !== 'column')
+        throw this.#error('VIEW.UNSUPPORTED', path, 'an order by a computed value', 'columns')
+      // What moves a row in its group must come as a removal and an addition.
+      this.#use(expression, true, path)
     }
-    if (argument.kind !== 'column') {
-      throw this.#error('VIEW.UNSUPPORTED', path, `${name} of a computed value`, 'a column')
+    if (new Set(columnsIn(aggregate).map(({ source }) => source)).size > 1) {
+      throw this.#error('VIEW.UNSUPPORTED', path, 'columns of several tables', 'columns of one table')
     }
-    const contract = this.#contractOf(argument)
-    const able = capability(contract)
-    const refused =
-      (name === 'sum' && able.sum === null) ||
-      (name === 'avg' && able.avg === null) ||
-      ((name === 'min' || name === 'max') && able.minMax === null)
-    if (refused) throw this.#error('VIEW.NOT_EXACT', path, `${name} of ${contract.pgType}`, able.reason)
-    this.#use(argument, false, path)
   }
 
   #useCondition(expression: ExpressionIr, path: string, critical = true): void {

@@ -1,7 +1,8 @@
 import { DbsyncError, invariant } from '../core/errors.ts'
 import { quoteLiteral } from '../core/quote.ts'
 import { parsePgTypeName } from '../values/pg-type.ts'
-import type { AggregateIr, CallIr, ExpressionIr, LiteralIr, NestedIr, TypeIr } from './view-ir.ts'
+import { writeAggregate } from './aggregate-sql.ts'
+import type { CallIr, ExpressionIr, LiteralIr, NestedIr, TypeIr } from './view-ir.ts'
 
 const OPERATORS = { eq: '=', ne: '<>', gt: '>', gte: '>=', lt: '<', lte: '<=' } as const
 
@@ -21,7 +22,10 @@ export function writeExpression(expression: ExpressionIr, scope: SqlScope): stri
     case 'call':
       return writeCall(expression, scope)
     case 'aggregate':
-      return writeAggregate(expression, scope)
+      return writeAggregate(expression, {
+        write: (part) => writeExpression(part, scope),
+        writeSorted: (part) => collated(writeExpression(part, scope), part.type),
+      })
     default:
       return scope.nested(expression)
   }
@@ -63,20 +67,6 @@ function writeCall({ name, args }: CallIr, scope: SqlScope): string {
         'VIEW.UNSUPPORTED',
         `found the function ${name}; this version has none. Leave it out.`,
       )
-  }
-}
-
-function writeAggregate({ name, argument, type }: AggregateIr, scope: SqlScope): string {
-  if (argument === null) return 'count(*)'
-  const value = writeExpression(argument, scope)
-  switch (name) {
-    case 'avg':
-      return type.pgType === 'double precision' ? `(avg(${value}))::float8` : `avg(${value})`
-    case 'min':
-    case 'max':
-      return `${name}(${collated(value, argument.type)})`
-    default:
-      return `${name}(${value})`
   }
 }
 

@@ -11,7 +11,12 @@ async function compile(files: Readonly<Record<string, string>>, flags: readonly 
     for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text)
     const config = {
       extends: '../../tsconfig.json',
-      include: ['*.ts', '../../test/types/views.ts', '../../test/types/consumers.ts'],
+      include: [
+        '*.ts',
+        '../../test/types/views.ts',
+        '../../test/types/consumers.ts',
+        '../../test/types/aggregates.ts',
+      ],
       exclude: [],
     }
     await writeFile(join(folder, 'tsconfig.json'), JSON.stringify(config))
@@ -45,12 +50,18 @@ test('a wrong column is explained in the words of the schema', async () => {
     'wrong.ts': `
       import { defineView } from '../../src/views/define-view.ts'
       import { eq } from '../../src/views/comparisons.ts'
+      import { arrayAgg } from '../../src/views/ordered-aggregates.ts'
       import { Restaurant } from '../../test/types/fixture.ts'
       export const view = defineView('wrong', (q) => q.from({ r: Restaurant })
         .where(({ r }) => eq(r.rating, 'five'))
         .select(({ r }) => ({ id: r.nmae })))
+      export const unordered = defineView('unordered', (q) => q.from({ r: Restaurant })
+        .select(({ r }) => ({ ids: arrayAgg(r.id) })))
     `,
   })
+  expect(output).toMatch(
+    /Type 'AggregateWithoutOrder<readonly string\[\] \| null>' is not assignable to type/,
+  )
   expect(output).toContain(`Property 'nmae' does not exist on type 'Columns<"r", RestaurantRow, false>'.`)
   expect(output).toMatch(/Argument of type '(string|"five")' is not assignable to parameter of type 'number/)
 })

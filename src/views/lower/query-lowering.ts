@@ -17,7 +17,7 @@ import type {
   SetIr,
   TypeIr,
 } from '../view-ir.ts'
-import { conjunction, conjuncts, type Draft, identify, rewrite } from './draft.ts'
+import { aliasesIn, conjunction, conjuncts, type Draft, identify, rewrite } from './draft.ts'
 import { JoinLowering } from './join-lowering.ts'
 import { lowerNested } from './lower-nested.ts'
 import type { BlockParts, Nodes } from './nodes.ts'
@@ -150,7 +150,10 @@ export class QueryLowering {
     const aggregates = distinctBy(
       [...outputs.map(({ expression }) => expression), ...conjuncts(select.having)].flatMap(aggregatesIn),
     )
-    const [draft, columns] = this.#columns(select, from, [...groups, ...aggregates.flatMap(argumentsOf)])
+    // What an aggregate reads is of one source; a filter stays a condition on its rows.
+    const spread = aggregates.some((aggregate) => aliasesIn(rewrite(aggregate, from)).size > 1)
+    const values = [...groups, ...aggregates.flatMap(argumentsOf)]
+    const [draft, columns] = this.#columns(select, from, values, spread)
     const groupBy = groups.map((group) => asColumn(rewrite(group, draft, columns)))
     const isPlain = ({ expression }: OutputIr): boolean =>
       expression.kind === 'aggregate' || groups.some((group) => identify(group) === identify(expression))
@@ -158,7 +161,7 @@ export class QueryLowering {
     if (select.having === null && outputs.every(isPlain)) {
       const plain = outputs.map(({ name, expression }) => ({
         name,
-        expression: withArguments(expression, draft, columns),
+        expression: rewrite(expression, draft, columns),
       }))
       return { draft, groupBy, outputs: plain, uniques }
     }
@@ -167,7 +170,7 @@ export class QueryLowering {
         ...groupBy.map((expression, index) => ({ name: hidden(`g${index}`), expression })),
         ...aggregates.map((aggregate, index) => ({
           name: hidden(`a${index}`),
-          expression: withArguments(aggregate, draft, columns),
+          expression: rewrite(aggregate, draft, columns),
         })),
       ]),
       [groupBy.map((_, index) => hidden(`g${index}`))],
@@ -212,14 +215,17 @@ export class QueryLowering {
     return { draft, outputs: shown }
   }
 
-  /** Makes plain columns of expressions, by a block of its own where one is computed. */
+  /** Makes plain columns of expressions, by a block of its own where one is computed or `together` asks for one. */
   #columns(
     select: SelectIr,
     draft: Draft,
     expressions: readonly ExpressionIr[],
+    together: boolean,
   ): readonly [Draft, ReadonlyMap<string, ColumnIr>] {
     const computed = distinctBy(expressions.filter(({ kind }) => kind !== 'column'))
-    return computed.length === 0 ? [draft, new Map()] : this.#joins.compute(select, draft, computed)
+    return computed.length === 0 && !together
+      ? [draft, new Map()]
+      : this.#joins.compute(select, draft, computed)
   }
 
   #distinct(pending: Pending): Pending {
@@ -330,45 +336,10 @@ function aggregatesIn(expression: ExpressionIr): readonly AggregateIr[] {
   return expression.kind === 'call' ? expression.args.flatMap(aggregatesIn) : []
 }
 
-/** Whether an aggregate takes its filter itself; of the others it makes the argument NULL where it does not hold. */
-function takesFilter({ name }: AggregateIr): boolean {
-  return name === 'arrayAgg' || name === 'stringAgg' || name === 'jsonAgg'
-}
-
 /** What must be columns for an aggregate. */
-function argumentsOf(aggregate: AggregateIr): readonly ExpressionIr[] {
-  const { filter, order } = aggregate
-  const own = argumentOf(aggregate)
-  return [
-    ...(own === null || (own.kind === 'literal' && aggregate.name === 'count') ? [] : [own]),
-    ...(filter !== undefined && takesFilter(aggregate) ? [filter] : []),
-    ...(order ?? []).map(({ expression }) => expression),
-  ]
-}
-
-function argumentOf(aggregate: AggregateIr): ExpressionIr | null {
-  const { argument, filter } = aggregate
-  if (filter === undefined || takesFilter(aggregate)) return argument
-  const value = argument ?? TRUE
-  const type = { ...value.type, nullable: true }
-  return { kind: 'call', name: 'case', args: [filter, value, { kind: 'literal', text: null, type }], type }
-}
-
-/** A group column or an aggregate, over columns alone. */
-function withArguments(
-  expression: ExpressionIr,
-  draft: Draft,
-  columns: ReadonlyMap<string, ColumnIr>,
-): ExpressionIr {
-  if (expression.kind !== 'aggregate') return rewrite(expression, draft, columns)
-  const { filter, ...others } = expression
-  const argument = argumentOf(expression)
-  const plain: AggregateIr = {
-    ...others,
-    argument,
-    ...(filter !== undefined && takesFilter(expression) ? { filter } : {}),
-  }
-  return rewrite(plain, draft, columns)
+function argumentsOf({ name, argument, order = [] }: AggregateIr): readonly ExpressionIr[] {
+  const isCounted = argument === null || (argument.kind === 'literal' && name === 'count')
+  return [...(isCounted ? [] : [argument]), ...order.map(({ expression }) => expression)]
 }
 
 function cast(expression: ExpressionIr, type: TypeIr): ExpressionIr {

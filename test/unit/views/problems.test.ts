@@ -258,8 +258,8 @@ test.each<[what: string, build: (q: Steps) => unknown, expected: string]>([
   ],
   [
     'an aggregate of a condition',
-    select((v) => ({ a: f.count(f.isNull(v['userId'])) })),
-    `${UNSUPPORTED} v.select.a: count takes a column`,
+    select((v) => ({ a: f.sum(f.isNull(v['userId'])) })),
+    `${INVALID} v.select.a: sum needs numbers, and isNull (boolean) is not one`,
   ],
   [
     'a sum of nothing',

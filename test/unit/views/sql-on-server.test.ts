@@ -1,12 +1,14 @@
 import { Decimal } from '@prisma/client/runtime/client'
 import { expect, test } from 'vitest'
 import { quoteLiteral } from '../../../src/core/quote.ts'
-import { avg, count, max, min, sum } from '../../../src/views/aggregates.ts'
+import { avg, boolAnd, boolOr, count, countDistinct, max, min, sum } from '../../../src/views/aggregates.ts'
 import { eq, gt, gte, inArray, isNotNull, isNull, lt, lte, ne } from '../../../src/views/comparisons.ts'
 import { compileViews } from '../../../src/views/compile.ts'
 import { defineView, type ViewDefinition } from '../../../src/views/define-view.ts'
 import { queryOutputs } from '../../../src/views/query-outputs.ts'
 import { and, not, or } from '../../../src/views/logic.ts'
+import { asc, desc } from '../../../src/views/order.ts'
+import { arrayAgg, jsonAgg, stringAgg } from '../../../src/views/ordered-aggregates.ts'
 import { testDatabase } from '../../support/database.ts'
 import { RELATIONAL } from './relational-views.ts'
 import { DDL, Restaurant, Sample, User, Visit } from '../../types/fixture.ts'
@@ -88,6 +90,29 @@ const VIEWS: readonly ViewDefinition[] = [
       timestamp_max: max(s.timestamp),
       timestamptz_min: min(s.timestamptz),
       time_max: max(s.time),
+    })),
+  ),
+  defineView('every_new_aggregate', (q) =>
+    q.from({ s: Sample }).select(({ s }) => ({
+      filtered: count().filter(or(s.boolean, eq(s.text, "it's"))),
+      mean: avg(s.int).filter(gt(s.int, 0)),
+      distinct_text: countDistinct(s.varchar),
+      distinct_uuid: countDistinct(s.uuid),
+      distinct_enum: countDistinct(s.mood),
+      distinct_double: countDistinct(s.double),
+      distinct_bytes: countDistinct(s.bytes),
+      all: boolAnd(s.boolean),
+      some: boolOr(s.boolean).filter(isNull(s.int)),
+      ints: arrayAgg(s.int).orderBy(asc(s.int)),
+      bigs: arrayAgg(s.big).orderBy(desc(s.big)),
+      texts: arrayAgg(s.varchar).orderBy(asc(s.varchar, { nulls: 'first' })),
+      moods: arrayAgg(s.mood).orderBy(desc(s.uuid), asc(s.boolean), asc(s.small), asc(s['sel"ect ✓'])),
+      decimals: arrayAgg(s.decimal).orderBy(asc(s.decimal)),
+      jsons: arrayAgg(s.json).orderBy(asc(s.int), asc(s.small), asc(s['sel"ect ✓'])),
+      times: arrayAgg(s.timestamptz).orderBy(asc(s.timestamptz)),
+      joined: stringAgg(s.varchar, "' \\ ✓").orderBy(asc(s.text), asc(s.small), asc(s['sel"ect ✓'])),
+      json_ints: jsonAgg(s.int).orderBy(asc(s.int)),
+      json_moods: jsonAgg(s.mood).orderBy(desc(s.int, { nulls: 'last' }), asc(s.small), asc(s['sel"ect ✓'])),
     })),
   ),
   defineView('every_join', (q) =>

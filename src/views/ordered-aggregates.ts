@@ -1,0 +1,65 @@
+import type { ColumnRef } from './expression.ts'
+import { orderedAggregate, type AggregateWithoutOrder } from './make-aggregate.ts'
+
+/**
+ * The values in the order of `orderBy`, null where they are null; null if there is no row. The array is frozen, and the
+ * same object until the group changes.
+ *
+ * @example
+ * ```ts
+ * import { arrayAgg, asc, defineView, desc } from 'prisma-dbsync'
+ * import { Visit } from './generated/dbsync/index.ts'
+ *
+ * export const spenders = defineView('spenders', (q) =>
+ *   q.from({ v: Visit })
+ *     .groupBy(({ v }) => [v.restaurantId])
+ *     .select(({ v }) => ({
+ *       id: v.restaurantId,
+ *       users: arrayAgg(v.userId).orderBy(desc(v.amountSpent), asc(v.restaurantId), asc(v.userId)),
+ *     })))
+ * ```
+ */
+export function arrayAgg<T>(column: ColumnRef<T, string>): AggregateWithoutOrder<readonly T[] | null> {
+  return orderedAggregate('arrayAgg', column)
+}
+
+/**
+ * The texts that are not null, in the order of `orderBy`, with `separator` between them; null if there is none.
+ *
+ * @example
+ * ```ts
+ * import { asc, defineView, stringAgg } from 'prisma-dbsync'
+ * import { Restaurant } from './generated/dbsync/index.ts'
+ *
+ * export const names = defineView('names', (q) =>
+ *   q.from({ r: Restaurant }).select(({ r }) => ({ names: stringAgg(r.name, ', ').orderBy(asc(r.name)) })))
+ * ```
+ */
+export function stringAgg(
+  column: ColumnRef<string | null, string>,
+  separator: string,
+): AggregateWithoutOrder<string | null> {
+  return orderedAggregate('stringAgg', column, { separator })
+}
+
+/**
+ * The values as Postgres' `jsonb_agg` has them, in the order of `orderBy`: of an enum its label in the database, null for
+ * null; null if there is no row. Of Int, String, uuid, Boolean, enums and jsonb; other types lose something in JSON.
+ *
+ * @example
+ * ```ts
+ * import { asc, defineView, jsonAgg } from 'prisma-dbsync'
+ * import { User } from './generated/dbsync/index.ts'
+ *
+ * export const roles = defineView('roles', (q) =>
+ *   q.from({ u: User })
+ *     .groupBy(({ u }) => [u.active])
+ *     .select(({ u }) => ({ active: u.active, roles: jsonAgg(u.role).orderBy(asc(u.id)) })))
+ * ```
+ */
+export function jsonAgg<T>(column: ColumnRef<T, string>): AggregateWithoutOrder<readonly JsonOf<T>[] | null> {
+  return orderedAggregate('jsonAgg', column)
+}
+
+/** An enum's label need not be its name in the schema. */
+type JsonOf<T> = T extends string ? string : T
