@@ -64,6 +64,7 @@ export { defineView, type ViewDefinition, type ViewKey, type ViewRow } from './v
 export { and, not, or } from './views/logic.ts'
 export { asc, desc, type Order, type OrderOptions } from './views/order.ts'
 export type { Query, QueryStart } from './views/query-builder.ts'
+export { nest } from './views/nest.ts'
 export { except, intersect, union, unionAll } from './views/set-operations.ts'
 export { arrayAgg, jsonAgg, stringAgg } from './views/ordered-aggregates.ts'
 export type { ViewIr } from './views/view-ir.ts'

@@ -1,6 +1,6 @@
 import { capabilityOf } from './capabilities.ts'
 import { columnsIn, describe, nameOf, refuse, type Checked, type CheckScope } from './check-column.ts'
-import { checkExpression } from './check-expression.ts'
+import { checkExpression } from './check-predicate.ts'
 import { isOrder } from './order.ts'
 import { sameExpression } from './same-expression.ts'
 import { isSortable } from './sortable.ts'
@@ -40,7 +40,7 @@ function checkItem(scope: CheckScope, raw: unknown, place: string): Checked<Orde
       `orderBy takes asc(...) and desc(...); it got ${describe(raw)}`,
     )
   }
-  const expression = checkExpression(scope, raw.expression, place)
+  const expression = checkExpression(scope, raw.expression, place, 'orderBy')
   if (expression === null) return null
   if (!isSortable(expression.type)) {
     return refuse(scope, expression, capabilityOf(expression.type), 'ordered by', place)

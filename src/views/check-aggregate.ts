@@ -1,8 +1,7 @@
 import { COUNT_TYPE, isOrderedAggregate, typeAggregate } from './aggregate-types.ts'
 import { checkAggregateOrder } from './check-aggregate-order.ts'
 import { checkColumnOperand, describe, label, type Checked, type CheckScope } from './check-column.ts'
-import { checkExpression } from './check-expression.ts'
-import { checkPredicate } from './check-predicate.ts'
+import { checkExpression, checkPredicate } from './check-predicate.ts'
 import { isExpression, type RawExpression } from './expression.ts'
 import { refuseSubqueries } from './refuse-subqueries.ts'
 import type { AggregateIr, CallIr } from './view-ir.ts'
@@ -12,7 +11,8 @@ type RawAggregate = Extract<RawExpression, { kind: 'aggregate' }>
 /** Checks an aggregate and gives it its type. */
 export function checkAggregate(scope: CheckScope, raw: RawAggregate, place: string): Checked<AggregateIr> {
   // Inside an aggregate are values of rows.
-  const rows: CheckScope = { ...scope, aggregates: false }
+  const { schema, sources, problems } = scope
+  const rows: CheckScope = { schema, sources, problems }
   const filter =
     raw.options.filter === undefined ? undefined : checkFilter(rows, raw.options.filter, `${place}.filter`)
   const checked = checkBare(rows, raw, place)
@@ -38,7 +38,7 @@ function checkBare(scope: CheckScope, raw: RawAggregate, place: string): Checked
     return { kind: 'aggregate', name, argument: null, type: COUNT_TYPE }
   }
   const argument = isExpression(raw.argument)
-    ? checkExpression(scope, raw.argument, place)
+    ? checkExpression(scope, raw.argument, place, name)
     : checkColumnOperand(scope, raw.argument, name, place)
   if (argument === null) return null
   const typing = typeAggregate(name, argument.type)

@@ -1,9 +1,9 @@
 import type { Schema } from '../contract/schema-contract.ts'
 import { partsOf } from './aggregate-parts.ts'
 import { capabilityOf, type Capability } from './capabilities.ts'
-import { isExpression, type ColumnRef } from './expression.ts'
+import { isExpression, type Aggregate, type ColumnRef } from './expression.ts'
 import type { Problems } from './problems.ts'
-import type { ColumnIr, ExpressionIr, TypeIr } from './view-ir.ts'
+import type { AggregateIr, ColumnIr, ExpressionIr, TypeIr } from './view-ir.ts'
 
 /** A column of a relation in FROM. */
 export interface ScopeColumn {
@@ -17,7 +17,7 @@ export interface ScopeSource {
   /** How messages call it. */
   readonly name: string
   readonly columns: readonly ScopeColumn[]
-  /** The fields that identify its rows; empty: one row; null: none do. */
+  /** The fields that identify a row; empty: one row; null: none do. */
   readonly key: readonly string[] | null
   /** On the nullable side of an outer join. */
   readonly optional: boolean
@@ -28,8 +28,8 @@ export interface CheckScope {
   readonly schema: Schema
   readonly sources: readonly ScopeSource[]
   readonly problems: Problems
-  /** Whether the expression is one of groups, in which aggregates may stand. */
-  readonly aggregates?: boolean
+  /** Checks an aggregate inside an expression; absent where only values of a row can stand. */
+  readonly aggregate?: (raw: Aggregate<unknown>, place: string) => Checked<AggregateIr>
 }
 
 /** Without a problem the IR; else null, and the problems are noted. */
@@ -105,7 +105,7 @@ export function refuse(
   )
 }
 
-/** How messages name an expression: `v.visitRating (integer)`. */
+/** How messages name a column, `v.visitRating (integer)`, or a computed value, `upper(…) (text)`. */
 export function label(expression: ExpressionIr): string {
   const { type } = expression
   return `${nameOf(expression)} (${type.pgType}${type.list ? '[]' : ''})`
@@ -116,12 +116,13 @@ export function nameOf(expression: ExpressionIr): string {
   switch (expression.kind) {
     case 'column':
       return expression.source === '' ? expression.field : `${expression.source}.${expression.field}`
+    case 'call':
+    case 'aggregate':
+      return `${expression.name}(…)`
     case 'literal':
       return 'a constant'
-    case 'nested':
-      return 'a nested result'
     default:
-      return expression.name
+      return 'a nested result'
   }
 }
 

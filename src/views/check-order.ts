@@ -1,6 +1,6 @@
 import { capabilityOf } from './capabilities.ts'
 import { nameOf, refuse, type CheckScope } from './check-column.ts'
-import { checkExpression } from './check-expression.ts'
+import { checkExpression } from './check-predicate.ts'
 import type { Identity } from './infer-key.ts'
 import { isOrder } from './order.ts'
 import type { RawLimit } from './raw-query.ts'
@@ -28,7 +28,7 @@ export function checkOrder(scope: CheckScope, raw: unknown): readonly OrderIr[] 
       scope.problems.add('VIEW.INVALID_DEFINITION', place, 'it has no direction; write asc(...) or desc(...)')
       return []
     }
-    const expression = checkExpression(scope, item.expression, place)
+    const expression = checkExpression(scope, item.expression, place, 'orderBy')
     if (expression === null) return []
     if (!isSortable(expression.type)) {
       refuse(scope, expression, capabilityOf(expression.type), 'ordered', place)
@@ -62,18 +62,11 @@ export function checkLimit(
     )
   }
   const step = per === undefined ? 'limit' : 'limitPer'
-  const count = checkNumber(scope, per === undefined ? raw.count : per.count, 1, step)
-  const offset = checkNumber(scope, raw.offset, 0, 'offset') ?? 0
+  const count = checkCount(scope, per === undefined ? raw.count : per.count, 1, step)
+  const offset = checkCount(scope, raw.offset, 0, 'offset') ?? 0
   const by = per === undefined ? [] : checkBy(scope, per.by)
   if (problems.any) return null
-  const known = [...by, ...order.map(({ expression }) => expression)]
-  // Where nothing identifies a row, rows that agree in all columns are the same whichever is taken.
-  const needed =
-    identity ??
-    select
-      .map(({ expression }) => expression)
-      .filter(({ type }) => capabilityOf(type).key || isSortable(type))
-  const lacking = needed.filter((value) => !known.some((one) => sameExpression(one, value)))
+  const lacking = lackingOrder([...by, ...order.map(({ expression }) => expression)], identity, select)
   if (lacking.length > 0) {
     return problems.add(
       'VIEW.NOT_EXACT',
@@ -82,6 +75,28 @@ export function checkLimit(
     )
   }
   return { count, offset, by }
+}
+
+/** What identifies a row and is not in its order: without it Postgres may answer one way or another. */
+export function lackingOrder(
+  order: readonly ExpressionIr[],
+  identity: Identity,
+  select: readonly OutputIr[],
+): readonly ExpressionIr[] {
+  // Where nothing identifies a row, those that agree in all columns are the same whichever is taken.
+  const needed = identity ?? select.map(({ expression }) => expression)
+  return needed.filter((value) => !order.some((one) => sameExpression(one, value)))
+}
+
+/** A whole number within that range; null if it was not given. */
+export function checkCount(scope: CheckScope, value: unknown, least: number, place: string): number | null {
+  if (value === undefined) return null
+  if (typeof value === 'number' && Number.isInteger(value) && value >= least && value <= MOST) return value
+  return scope.problems.add(
+    'VIEW.INVALID_DEFINITION',
+    place,
+    `it needs a whole number from ${least} to ${MOST}`,
+  )
 }
 
 function checkBy(scope: CheckScope, raw: unknown): readonly ExpressionIr[] {
@@ -95,21 +110,11 @@ function checkBy(scope: CheckScope, raw: unknown): readonly ExpressionIr[] {
   }
   return raw.flatMap((item: unknown, index): ExpressionIr[] => {
     const place = `limitPer.${index}`
-    const expression = checkExpression(scope, item, place)
+    const expression = checkExpression(scope, item, place, 'limitPer')
     if (expression === null) return []
     const capability = capabilityOf(expression.type)
     if (capability.key) return [expression]
     refuse(scope, expression, capability, 'grouped', place)
     return []
   })
-}
-
-function checkNumber(scope: CheckScope, value: unknown, least: number, place: string): number | null {
-  if (value === undefined) return null
-  if (typeof value === 'number' && Number.isInteger(value) && value >= least && value <= MOST) return value
-  return scope.problems.add(
-    'VIEW.INVALID_DEFINITION',
-    place,
-    `it needs a whole number from ${least} to ${MOST}`,
-  )
 }

@@ -1,5 +1,4 @@
 import { capabilityOf } from './capabilities.ts'
-import { checkAggregate } from './check-aggregate.ts'
 import {
   checkColumn,
   checkColumnOperand,
@@ -112,9 +111,45 @@ function checkOperand(
   name: CallName,
   place: string,
 ): Checked<ColumnIr | AggregateIr> {
-  return raw.kind === 'aggregate' && scope.aggregates === true
-    ? checkAggregate(scope, raw, place)
+  return raw.kind === 'aggregate' && scope.aggregate !== undefined
+    ? scope.aggregate(raw, place)
     : checkColumnOperand(scope, raw, name, place)
+}
+
+/** Checks a value: a column or a function of some, an aggregate where groups are meant; `use` is what takes it, for messages. */
+export function checkExpression(
+  scope: CheckScope,
+  raw: unknown,
+  place: string,
+  use: string,
+): Checked<ExpressionIr> {
+  if (!isExpression(raw)) {
+    return scope.problems.add(
+      'VIEW.INVALID_DEFINITION',
+      place,
+      `${use} needs a column; it got ${describe(raw)}`,
+    )
+  }
+  switch (raw.kind) {
+    case 'aggregate':
+      return scope.aggregate === undefined
+        ? misplacedAggregate(scope, raw.name, place)
+        : scope.aggregate(raw, place)
+    case 'column':
+      return checkColumn(scope, raw, place)
+    default:
+      return checkCall(scope, raw.name, raw.args, place)
+  }
+}
+
+/** Checks what a select list may hold. */
+export function checkSelectable(scope: CheckScope, raw: unknown, place: string): Checked<ExpressionIr> {
+  if (isExpression(raw)) return checkExpression(scope, raw, place, 'select')
+  return scope.problems.add(
+    'VIEW.UNSUPPORTED',
+    place,
+    'it is neither a column nor an aggregate; constants and nested objects cannot be selected',
+  )
 }
 
 function checkInArray(scope: CheckScope, args: readonly unknown[], place: string): Checked<CallIr> {

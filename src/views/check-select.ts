@@ -1,14 +1,15 @@
 import { capabilityOf } from './capabilities.ts'
 import { columnsIn, label, refuse, type Checked, type CheckScope } from './check-column.ts'
+import { checkAggregate } from './check-aggregate.ts'
 import { checkExists, checkWhere, conjunction } from './check-exists.ts'
-import { checkExpression } from './check-expression.ts'
+import { checkNested } from './check-nested.ts'
 import { checkLimit, checkOrder } from './check-order.ts'
-import { checkPredicate } from './check-predicate.ts'
+import { checkExpression, checkPredicate, checkSelectable } from './check-predicate.ts'
 import { checkSources } from './check-sources.ts'
 import { hasAggregate } from './has-aggregate.ts'
 import { groupedIdentity, ungroupedIdentity } from './infer-key.ts'
 import type { CheckedQuery, QueryContext } from './query-context.ts'
-import type { RawSelect } from './raw-query.ts'
+import { isNested, type RawSelect } from './raw-query.ts'
 import { refuseSubqueries } from './refuse-subqueries.ts'
 import { sameExpression } from './same-expression.ts'
 import type { CallIr, ExpressionIr, OutputIr } from './view-ir.ts'
@@ -20,13 +21,13 @@ export function checkSelect(context: QueryContext, raw: RawSelect): CheckedQuery
   // Without its tables nothing else in a query has a meaning.
   if (from === null) return null
   const { scope, sources, joined } = from
-  const groups: CheckScope = { ...scope, aggregates: true }
+  const groups: CheckScope = { ...scope, aggregate: (one, place) => checkAggregate(scope, one, place) }
 
   const where = checkWhere(context, scope, raw.where)
   const exists = raw.exists.map((one) => checkExists(context, scope, one)).filter((one) => one !== null)
   const groupBy = raw.groupBy === null ? null : checkGroupBy(scope, raw.groupBy)
   const having = checkHaving(groups, raw.having)
-  const select = checkOutputs(groups, raw.select)
+  const select = checkOutputs(context, groups, raw.select)
   const order = checkOrder(groups, raw.order)
   const aggregated = [...select, ...order].some(({ expression }) => hasAggregate(expression))
   const group = groupBy ?? (aggregated || having !== null ? [] : null)
@@ -76,7 +77,7 @@ function checkGroupBy(scope: CheckScope, raw: unknown): readonly ExpressionIr[] 
   const groups = raw.flatMap((item: unknown, index): ExpressionIr[] => {
     const place = `groupBy.${index}`
     if (refuseSubqueries(scope.problems, item, place)) return []
-    const expression = checkExpression(scope, item, place)
+    const expression = checkExpression(scope, item, place, 'groupBy')
     if (expression === null) return []
     const capability = capabilityOf(expression.type)
     if (capability.key) return [expression]
@@ -99,7 +100,7 @@ function checkHaving(scope: CheckScope, conditions: readonly unknown[]): CallIr 
 }
 
 /** Checks the outputs of a query, whatever they are of. */
-export function checkOutputs(scope: CheckScope, raw: unknown): readonly OutputIr[] {
+export function checkOutputs(context: QueryContext, scope: CheckScope, raw: unknown): readonly OutputIr[] {
   const entries = typeof raw === 'object' && raw !== null ? Object.entries(raw) : []
   if (entries.length === 0) {
     scope.problems.add('VIEW.INVALID_DEFINITION', 'select', 'it is empty; it needs at least one column')
@@ -114,14 +115,21 @@ export function checkOutputs(scope: CheckScope, raw: unknown): readonly OutputIr
       )
       return []
     }
-    const expression = checkOutput(scope, value, place)
+    const expression = checkOutput(context, scope, value, place)
     return expression === null ? [] : [{ name, expression }]
   })
 }
 
-function checkOutput(scope: CheckScope, raw: unknown, place: string): Checked<ExpressionIr> {
+function checkOutput(
+  context: QueryContext,
+  scope: CheckScope,
+  raw: unknown,
+  place: string,
+): Checked<ExpressionIr> {
   if (refuseSubqueries(scope.problems, raw, place)) return null
-  return checkExpression(scope, raw, place)
+  return isNested(raw)
+    ? checkNested({ context, scope, outputs: checkOutputs }, raw.raw, place)
+    : checkSelectable(scope, raw, place)
 }
 
 /** A part of a query and where it stands. */

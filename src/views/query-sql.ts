@@ -2,6 +2,7 @@ import { columnOf, modelOf } from '../contract/lookup.ts'
 import type { Schema } from '../contract/schema-contract.ts'
 import { invariant } from '../core/errors.ts'
 import { quoteIdentifier, quoteLiteral } from '../core/quote.ts'
+import { parsePgTypeName } from '../values/pg-type.ts'
 import { hasAggregate } from './has-aggregate.ts'
 import { queryOutputs } from './query-outputs.ts'
 import { sameExpression } from './same-expression.ts'
@@ -241,14 +242,22 @@ function rankName(names: readonly string[]): string {
 
 /** An object of any size; a function takes a hundred arguments at most. */
 function writeObject(select: readonly OutputIr[], scope: SqlScope): string {
-  const pairs = select.map(
-    ({ name, expression }) => `${quoteLiteral(name)}, ${writeExpression(expression, scope)}`,
-  )
+  const pairs = select.map(({ name, expression }) => `${quoteLiteral(name)}, ${writeJson(expression, scope)}`)
   const objects: string[] = []
   for (let at = 0; at < pairs.length; at += 50) {
     objects.push(`jsonb_build_object(${pairs.slice(at, at + 50).join(', ')})`)
   }
   return objects.join(' || ')
+}
+
+/** A value whose JSON depends on no setting and loses no digit: decimals and BigInt are texts, times are of UTC. */
+function writeJson(expression: ExpressionIr, scope: SqlScope): string {
+  const { scalar, pgType, list } = expression.type
+  const value = writeExpression(expression, scope)
+  if (scalar === 'BigInt' || scalar === 'Decimal') return list ? `(${value})::text[]` : `(${value})::text`
+  if (list) return value
+  if (scalar === 'Bytes') return `encode(${value}, 'hex')`
+  return parsePgTypeName(pgType).base === 'timestamp with time zone' ? `(${value} AT TIME ZONE 'UTC')` : value
 }
 
 function outputLike(select: readonly OutputIr[], expression: ExpressionIr): ColumnIr {

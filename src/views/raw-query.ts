@@ -78,6 +78,11 @@ export function isView(
   return isOfKind(value, 'view') && 'ir' in value && 'schema' in value
 }
 
+/** Tells whether a value is a nested result. */
+export function isNested(value: unknown): value is { readonly raw: RawNested } {
+  return isOfKind(value, 'nested') && 'raw' in value
+}
+
 /** The model behind a handle, if its schema has it. */
 export function modelOfTable(table: Table): ModelContract | undefined {
   return table.schema.contract.models.find(({ model }) => model === table.model)
@@ -107,6 +112,9 @@ export function schemaOf(source: unknown): Table['schema'] | null {
   return null
 }
 
-function isOfKind(value: unknown, kind: QueryType<unknown, null>['kind'] | 'table'): value is object {
+function isOfKind(
+  value: unknown,
+  kind: QueryType<unknown, null>['kind'] | 'table' | 'nested',
+): value is object {
   return typeof value === 'object' && value !== null && 'kind' in value && value.kind === kind
 }

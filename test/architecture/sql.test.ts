@@ -32,7 +32,7 @@ const QUOTING = new Set([
   'tupleOf', // literals
   'keyColumns', // quoted identifiers
   'writeExpression', // views/to-sql.ts, looked at whole below
-  'writeColumn',
+  'writeItems', // views/query-sql.ts, looked at whole below
 ])
 
 /** Other interpolations, by file, each with its reason. */
@@ -99,6 +99,34 @@ const SAFE: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     "items.join(', ')": 'of writeExpression and constants',
     'writer.writeSorted(argument)': 'of writeExpression',
     'writer.writeSorted(expression)': 'of writeExpression',
+  },
+  'src/views/query-sql.ts': {
+    BREAK: 'a mark that becomes a line end',
+    'SETS[kind]': 'a constant',
+    'JOINS[join.kind]': 'a constant',
+    name: 'of quoteIdentifier',
+    rank: 'of quoteIdentifier, or a call of row_number',
+    line: 'a line of SQL',
+    first: 'of #relation: quoted names, or a query in parentheses',
+    "first ?? ''": 'of #relation',
+    "lines.at(-1) ?? ''": 'of #relation',
+    value: 'of writeExpression',
+    object: 'of writeObject: quoted literals and expressions',
+    items: 'of writeItems',
+    partition: 'of writeExpression',
+    ordered: 'of writeItems',
+    'this.#rank(names, order, limit, scope)': 'of writeExpression and quoteIdentifier',
+    'conditions.join(`${BREAK} AND `)': 'of writeExpression and #exists',
+    "conditions.join(' AND ')": 'numbers and a quoted identifier',
+    'indent(indent(lines)).join(BREAK)': 'lines of SQL',
+    "groupBy.map((item) => writeExpression(item, scope)).join(', ')": 'of writeExpression',
+    "writeItems(order, scope).join(', ')": 'of writeExpression',
+    "pairs.slice(at, at + 50).join(', ')": 'quoted literals and expressions',
+    'writeJson(expression, scope)': 'of writeExpression',
+    'limit.count': 'a number',
+    'limit.offset': 'a number',
+    offset: 'a number',
+    'offset + count': 'a number',
   },
   'src/views/to-sql.ts': {
     name: 'two quoted identifiers and an alias, or the name of a function of the IR',

@@ -3,41 +3,8 @@ import { expect, test } from 'vitest'
 import { defineSchema } from '../../../src/contract/define-schema.ts'
 import { defineTable } from '../../../src/contract/define-table.ts'
 import { sealContract } from '../../../src/contract/hash-contract.ts'
-import { DbsyncError } from '../../../src/core/errors.ts'
-import * as aggregates from '../../../src/views/aggregates.ts'
-import * as comparisons from '../../../src/views/comparisons.ts'
-import { defineView } from '../../../src/views/define-view.ts'
-import * as logic from '../../../src/views/logic.ts'
-import type { Problem } from '../../../src/views/problems.ts'
 import { contract, Restaurant, Sample, User, Visit } from '../../types/fixture.ts'
-
-/** The builder as plain JavaScript sees it: what the types refuse must be refused at run time too. */
-type Refs = Readonly<Record<string, Readonly<Record<string, unknown>>>>
-type Loose = (argument?: unknown, callback?: unknown) => Steps
-type Steps = Readonly<Record<'from' | 'innerJoin' | 'leftJoin' | 'where' | 'groupBy' | 'select', Loose>>
-type LooseDefine = (name: string, build: (q: Steps) => unknown, options?: { key: string[] }) => unknown
-// oxlint-disable-next-line typescript/no-unsafe-type-assertion
-const define = defineView as unknown as LooseDefine
-// oxlint-disable-next-line typescript/no-unsafe-type-assertion
-const f = { ...aggregates, ...comparisons, ...logic } as unknown as Record<
-  keyof typeof aggregates | keyof typeof comparisons | keyof typeof logic,
-  (...args: readonly unknown[]) => unknown
->
-
-function problemsOf(
-  build: (q: Steps) => unknown,
-  options: { readonly name?: string; readonly key?: string[] } = {},
-): readonly string[] {
-  try {
-    define(options.name ?? 'v', build, ...(options.key === undefined ? [] : [{ key: options.key }]))
-  } catch (error) {
-    if (!(error instanceof DbsyncError)) throw error
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion
-    const problems = error.details['problems'] as readonly Problem[]
-    return problems.map(({ code, path, message }) => `${code} ${path}: ${message}`)
-  }
-  return []
-}
+import { define, f, problemsOf, type Refs, type Steps } from './loose-builder.ts'
 
 const INVALID = 'VIEW.INVALID_DEFINITION'
 const UNSUPPORTED = 'VIEW.UNSUPPORTED'

@@ -2,6 +2,7 @@ import { count, max, sum } from '../../../src/views/aggregates.ts'
 import { eq, gt, inArray, isNotNull, lt } from '../../../src/views/comparisons.ts'
 import { defineView, type ViewDefinition } from '../../../src/views/define-view.ts'
 import { and } from '../../../src/views/logic.ts'
+import { nest } from '../../../src/views/nest.ts'
 import { asc, desc } from '../../../src/views/order.ts'
 import { except, intersect, union, unionAll } from '../../../src/views/set-operations.ts'
 import { Restaurant, Sample, User, Visit } from '../../types/fixture.ts'
@@ -154,5 +155,30 @@ export const RELATIONAL: readonly ViewDefinition[] = [
       .selectDistinct(({ v }) => ({ place: v.restaurantId, stars: v.visitRating }))
       .orderBy(({ v }) => [desc(v.visitRating)])
       .limitPer(({ v }) => [v.restaurantId], 2),
+  ),
+  defineView('nested', (q) =>
+    q.from({ r: Restaurant }).select(({ r }) => ({
+      id: r.id,
+      dearest: nest({ v: Visit }, ({ v }) => and(eq(v.restaurantId, r.id), gt(v.visitRating, 1)))
+        .orderBy(({ v }) => [desc(v.amountSpent), asc(v.userId)])
+        .limit(2)
+        .offset(1)
+        .select(({ v }) => ({
+          ...v,
+          guests: nest({ u: User }, ({ u }) => eq(u.id, v.userId)).select(({ u }) => ({ ...u })),
+        })),
+    })),
+  ),
+  defineView('nested_in_groups', (q) =>
+    q
+      .from({ v: Visit })
+      .groupBy(({ v }) => [v.userId])
+      .select(({ v }) => ({
+        user: v.userId,
+        samples: nest({ s: Sample }, ({ s }) => eq(s.int, v.userId))
+          .orderBy(({ s }) => [asc(s.small), asc(s['sel"ect ✓']), asc(s.uuid), desc(s.boolean)])
+          .select(({ s: { citext: _, money: __, ...s } }) => ({ ...s, again: s.text, '\n': s.small })),
+        visits: count(),
+      })),
   ),
 ]
