@@ -1,7 +1,12 @@
 import { DbsyncError, toDbsyncError } from '../core/errors.ts'
 import { sameValue } from '../values/same-value.ts'
 import type { GroupSink } from './group-sink.ts'
-import type { GroupPart, GroupStore } from './group-store.ts'
+import { GroupKey, type KeyPart } from './group-key.ts'
+import type { GroupStore } from './group-store.ts'
+import type { IndexColumn } from './row-index.ts'
+import { RowReaders } from './row-readers.ts'
+import type { RowSource } from './row-source.ts'
+import { type OrderKey, type OrderPart, RowOrder } from './row-order.ts'
 
 /** A public row of a view: frozen, the select names in their order. */
 export type Row = Readonly<Record<string, unknown>>
@@ -30,17 +35,21 @@ export interface ViewStateParts {
   readonly groups: GroupStore
   readonly outputs: readonly ViewOutput[]
   /** Each name of the key with the part of the group that it shows; null: no key. */
-  readonly key: readonly { readonly name: string; readonly part: GroupPart }[] | null
+  readonly key: readonly KeyPart[] | null
   /** One row that is there from the start, whatever the sources hold. */
   readonly single: boolean
   /** A group is repeated as often as it has tuples. */
   readonly bag: boolean
+  /** What the rows stand in, by what is a group's at the time; absent or empty: no order. */
+  readonly order?: readonly OrderPart[]
 }
 
 /** The row is in `#rows`. */
 const CACHED = 1
 /** The row in `#rows` is that of the last flush. */
 const PINNED = 2
+/** No row is kept, and the list and the indexes know that the group has changed. */
+const NOTED = 3
 
 /**
  * What one view shows: its rows by key, and what changed since the last flush.
@@ -53,19 +62,23 @@ export class ViewState implements GroupSink {
   readonly name: string
   readonly groups: GroupStore
   readonly #outputs: readonly ViewOutput[]
-  readonly #key: ViewStateParts['key']
+  readonly #key: GroupKey | null
   readonly #single: boolean
   readonly #bag: boolean
-  readonly #probe: Int32Array
+  readonly #order: RowOrder | null
   /** What readers see of a group: of a pinned one for certain, null for no row; of another if it was made. */
   #rows: (Row | null | undefined)[] = []
-  /** One byte a group, so that touching one again costs a look at a small array: 0, CACHED or PINNED. */
+  /** One byte a group, so that touching one again costs a look at a small array: 0, CACHED, PINNED or NOTED. */
   #marks: Uint8Array = new Uint8Array(16)
-  /** The mark with which a group needs nothing when it is touched: 0, or PINNED while retaining. */
-  #quiet: typeof PINNED | 0 = 0
+  /** The mark with which a group needs nothing when it is touched: PINNED while retaining, else NOTED if there is somebody to note it, or 0. */
+  #quiet: typeof PINNED | typeof NOTED | 0 = 0
   /** The pinned groups: touched since the last flush, while retaining. */
   #pinned: number[] = []
   readonly #beforeCounts = new Map<number, number>()
+  /** What the rows of pinned groups stand by, in a view with an order. */
+  readonly #beforeKeys = new Map<number, OrderKey>()
+  /** The list and the indexes that readers use. */
+  readonly #readers: RowReaders
   #retaining = false
   #size: number
   #shownSize: number
@@ -77,10 +90,14 @@ export class ViewState implements GroupSink {
     this.name = parts.name
     this.groups = parts.groups
     this.#outputs = parts.outputs
-    this.#key = parts.key
+    this.#key = parts.key === null ? null : new GroupKey(parts.name, parts.groups, parts.key)
+    this.#order = parts.order === undefined || parts.order.length === 0 ? null : new RowOrder(parts.order)
     this.#single = parts.single
     this.#bag = parts.bag
-    this.#probe = new Int32Array(Math.max(parts.groups.stride, 1))
+    this.#readers = new RowReaders(parts.name, this.#makeSource(), this.#order, {
+      onInUse: () => this.#setQuiet(),
+      onTaken: (groups) => this.#unnote(groups),
+    })
     this.#size = parts.single ? 1 : 0
     this.#shownSize = this.#size
   }
@@ -92,7 +109,7 @@ export class ViewState implements GroupSink {
 
   /** Names of the key, null for a bag. */
   get key(): readonly string[] | null {
-    return this.#key === null ? null : this.#key.map(({ name }) => name)
+    return this.#key === null ? null : this.#key.names
   }
 
   /** How many rows readers see. */
@@ -115,23 +132,53 @@ export class ViewState implements GroupSink {
    */
   get(key?: unknown): Row | undefined {
     this.#requireSound()
-    const group = this.#find(key)
-    return group < 0 ? undefined : (this.#shown(group) ?? undefined)
+    if (this.#key === null) {
+      throw new DbsyncError(
+        'VIEW.INVALID_DEFINITION',
+        `${this.name}: found a view without a key; get() needs one. Select the columns that identify a row, or read rows().`,
+      )
+    }
+    const group = this.#key.find(key)
+    const row = group < 0 ? null : this.#shown(group)
+    return row !== null && this.#key.agrees(key, row) ? row : undefined
   }
 
   /**
-   * All rows that readers see, in no particular order; to be read in one go.
+   * All rows that readers see: in the view's order if it has one; else in no particular order, to be read in one go.
    *
    * Throws: VIEW.OUT_OF_RANGE if a value does not fit, and the view's failure.
    */
-  *rows(): Generator<Row> {
+  rows(): Iterable<Row> {
+    return this.#order === null ? this.#unordered() : this.all()
+  }
+
+  /**
+   * All rows that readers see, in the view's order if it has one: a frozen array, the same one until a row changes.
+   *
+   * Throws: as `rows`.
+   */
+  all(): readonly Row[] {
     this.#requireSound()
-    for (let group = 0; group < this.groups.used; group += 1) {
-      const row = this.#shown(group)
-      if (row === null) continue
-      const copies = this.#bag ? (this.#beforeCounts.get(group) ?? this.groups.count(group)) : 1
-      for (let copy = 0; copy < copies; copy += 1) yield row
-    }
+    return this.#readers.all()
+  }
+
+  /**
+   * Keeps the rows findable by those outputs from now on. Nothing for columns that have an index.
+   *
+   * A value that cannot be shown does not throw here but when the index is read.
+   */
+  addIndex(columns: readonly IndexColumn[]): void {
+    this.#readers.addIndex(columns)
+  }
+
+  /**
+   * The rows with those values, in the view's order if it has one: a frozen array, the same one until one of them changes.
+   *
+   * Throws: CONFIG.INVALID_OPTIONS if no index has exactly those columns or a value is not of its type, and as `rows`.
+   */
+  where(match: Row): readonly Row[] {
+    this.#requireSound()
+    return this.#readers.where(match)
   }
 
   /** Starts or ends keeping the state of the last flush. Ending it shows what is pending and forgets the changes. */
@@ -139,7 +186,7 @@ export class ViewState implements GroupSink {
     if (on === this.#retaining) return
     if (!on) this.#settle()
     this.#retaining = on
-    this.#quiet = on ? PINNED : 0
+    this.#setQuiet()
     this.#shownSize = this.#size
   }
 
@@ -161,9 +208,9 @@ export class ViewState implements GroupSink {
     return changes
   }
 
-  /** Bytes of the groups and the cached rows' references. */
+  /** Bytes of the groups, of the list and the indexes that are in use, and the cached rows' references. */
   get byteLength(): number {
-    return this.groups.byteLength + this.#marks.byteLength + this.#rows.length * 8
+    return this.groups.byteLength + this.#marks.byteLength + this.#rows.length * 8 + this.#readers.byteLength
   }
 
   /** Must be called before anything that the group shows changes. */
@@ -194,24 +241,28 @@ export class ViewState implements GroupSink {
     this.#failure ??= toDbsyncError(error, `the view ${this.name} failed with `)
     this.#pinned = []
     this.#beforeCounts.clear()
+    this.#beforeKeys.clear()
     this.#rows = []
     this.#marks.fill(0)
+    this.#readers.clear()
   }
 
   #requireSound(): void {
     if (this.#failure !== null) throw this.#failure
   }
 
-  /** A group that is cached is forgotten, or pinned while retaining. */
+  /** A group that is cached is forgotten and noted, or pinned while retaining. */
   #change(group: number): void {
     if (group >= this.#marks.length) this.#grow()
-    if (this.#quiet === 0) {
+    if (this.#quiet !== PINNED) {
       if (group < this.#rows.length) this.#rows[group] = undefined
-      this.#marks[group] = 0
+      this.#marks[group] = this.#quiet
+      this.#readers.note(group)
       return
     }
     this.#keep(group, this.#present(group) ? this.#row(group) : null, PINNED)
     this.#pinned.push(group)
+    if (this.#order !== null && this.#present(group)) this.#beforeKeys.set(group, this.#order.keyOf(group))
     if (this.#bag) this.#beforeCounts.set(group, this.groups.count(group))
   }
 
@@ -274,11 +325,12 @@ export class ViewState implements GroupSink {
     if (row === null) return
     const same = before !== null && after !== null && this.#sameRow(before, after)
     if (after !== null) this.#keep(group, same ? before : after, CACHED)
-    if (!same) changes.push(Object.freeze({ key: this.#keyOf(row), before, after }))
+    if (!same) changes.push(Object.freeze({ key: this.#key?.of(row) ?? null, before, after }))
   }
 
   #settle(): void {
     for (const group of this.#pinned) {
+      this.#readers.note(group)
       if (!this.#present(group)) this.groups.close(group)
       if (this.#marks[group] !== PINNED) continue
       this.#rows[group] = undefined
@@ -286,6 +338,7 @@ export class ViewState implements GroupSink {
     }
     this.#pinned.length = 0
     this.#beforeCounts.clear()
+    this.#beforeKeys.clear()
     this.#shownSize = this.#size
   }
 
@@ -293,52 +346,41 @@ export class ViewState implements GroupSink {
     return this.#outputs.every(({ name }) => sameValue(a[name], b[name]))
   }
 
-  #keyOf(row: Row): unknown {
-    const [first, ...others] = this.#key ?? []
-    if (first === undefined) return null
-    if (others.length === 0) return row[first.name]
-    return Object.freeze(Object.fromEntries((this.#key ?? []).map(({ name }) => [name, row[name]])))
+  *#unordered(): Generator<Row> {
+    this.#requireSound()
+    for (let group = 0; group < this.groups.used; group += 1) {
+      const row = this.#shown(group)
+      if (row === null) continue
+      for (let copy = this.#copies(group); copy > 0; copy -= 1) yield row
+    }
   }
 
-  #find(key: unknown): number {
-    const names = this.#key
-    if (names === null) {
-      throw new DbsyncError(
-        'VIEW.INVALID_DEFINITION',
-        `${this.name}: found a view without a key; get() needs one. Select the columns that identify a row, or read rows().`,
-      )
-    }
-    if (names.length === 0) return 0
-    const probe = this.#probe
-    probe.fill(0)
-    for (const { name, part } of names) {
-      const value = keyValue(key, name, names.length, this.name)
-      if (value === null) {
-        if (part.nullAt >= 0) probe[part.nullAt] = 1
-        else if (!part.column.interned) return -1
-      } else if (!part.column.writeWords(value, probe, part.at)) return -1
-    }
-    const group = this.groups.find(probe)
-    if (group < 0) return -1
-    // A key may name more than what identifies a row; the rest must agree with it.
-    const row = this.#shown(group)
-    const agrees =
-      row !== null &&
-      names.every(
-        ({ name }) =>
-          names.length === 1 || sameValue(row[name], keyValue(key, name, names.length, this.name)),
-      )
-    return agrees ? group : -1
+  /** How often readers see a group's row. */
+  #copies(group: number): number {
+    return this.#bag ? (this.#beforeCounts.get(group) ?? this.groups.count(group)) : 1
   }
-}
 
-function keyValue(key: unknown, name: string, length: number, view: string): unknown {
-  if (typeof key === 'object' && key !== null && Object.hasOwn(key, name)) {
-    return Object.getOwnPropertyDescriptor(key, name)?.value
+  #unnote(groups: readonly number[]): void {
+    for (const group of groups) if (this.#marks[group] === NOTED) this.#marks[group] = 0
   }
-  if (length === 1 && key !== undefined) return key
-  throw new DbsyncError(
-    'CONFIG.INVALID_OPTIONS',
-    `${view}.get: got a key without ${name}; need every column of the key. Pass an object with their names.`,
-  )
+
+  #setQuiet(): void {
+    this.#quiet = this.#retaining ? PINNED : this.#readers.isInUse ? NOTED : 0
+  }
+
+  #makeSource(): RowSource {
+    const { groups } = this
+    const values = new Map(this.#outputs.map((output) => [output.name, output]))
+    return {
+      get used() {
+        return groups.used
+      },
+      isShown: (group) => (this.#marks[group] === PINNED ? this.#rows[group] != null : this.#present(group)),
+      shown: (group) => this.#shown(group),
+      value: (group, name) =>
+        this.#marks[group] === PINNED ? this.#rows[group]?.[name] : values.get(name)?.value(group),
+      copies: (group) => this.#copies(group),
+      orderKey: (group) => this.#beforeKeys.get(group) ?? this.#order?.keyOf(group) ?? [],
+    }
+  }
 }
