@@ -60,7 +60,13 @@ export type { SyncTransaction } from './engine/transaction-feed.ts'
 export type { MemoryView, ViewBatch, ViewChange, ViewReadiness } from './stores/memory-view.ts'
 export { avg, boolAnd, boolOr, count, countDistinct, max, min, sum } from './views/aggregates.ts'
 export { eq, gt, gte, inArray, isNotNull, isNull, lt, lte, ne } from './views/comparisons.ts'
-export { defineView, type ViewDefinition, type ViewKey, type ViewRow } from './views/define-view.ts'
+export {
+  defineView,
+  type ViewDefinition,
+  type ViewKey,
+  type ViewMatch,
+  type ViewRow,
+} from './views/define-view.ts'
 export { and, not, or } from './views/logic.ts'
 export { asc, desc, type Order, type OrderOptions } from './views/order.ts'
 export type { Query, QueryStart } from './views/query-builder.ts'

@@ -1,7 +1,7 @@
 import type { Table } from '../contract/schema-contract.ts'
 import type { Lsn } from '../core/lsn.ts'
 import type { MemoryView, ViewReadiness } from '../stores/memory-view.ts'
-import type { ViewDefinition, ViewKey, ViewRow } from '../views/define-view.ts'
+import type { ViewDefinition, ViewKey, ViewMatch, ViewRow } from '../views/define-view.ts'
 import type { Refresh, RefreshOptions, RefreshProgress, TableKey } from './refresh.ts'
 import type { TableProgress } from './replica.ts'
 import type { AnyChange } from '../changes/change.ts'
@@ -13,7 +13,7 @@ import type { SyncTransaction } from './transaction-feed.ts'
 /** The views of a sync, by the names given to `createSync`. */
 export type SyncViews<Views extends ViewSet> = {
   readonly [Name in keyof Views]: Views[Name] extends ViewDefinition
-    ? MemoryView<ViewRow<Views[Name]>, ViewKey<Views[Name]>>
+    ? MemoryView<ViewRow<Views[Name]>, ViewKey<Views[Name]>, ViewMatch<Views[Name]>>
     : never
 }
 

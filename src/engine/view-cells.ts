@@ -1,6 +1,7 @@
 import type { DbsyncError } from '../core/errors.ts'
 import type { Lsn } from '../core/lsn.ts'
 import { ViewCell } from '../stores/memory-view.ts'
+import { indexColumnsOf } from '../views/view-indexes.ts'
 import type { CheckedOptions } from './options.ts'
 import type { Replica } from './replica.ts'
 import type { SyncStatus } from './sync.ts'
@@ -26,11 +27,13 @@ export class ViewCells {
     this.#options = options
     const views: [string, ViewCell][] = []
     for (const [property, view] of Object.entries(options.views)) {
-      const cell = new ViewCell(view.name, view.ir.key, {
+      const hooks = {
         position: () => host.position(),
         onDemand: () => host.onDemand(),
-        onListenerError: (error) => options.onEvent({ kind: 'listener-error', view: view.name, error }),
-      })
+        onListenerError: (error: unknown) =>
+          options.onEvent({ kind: 'listener-error', view: view.name, error }),
+      }
+      const cell = new ViewCell(view.name, view.ir.key, hooks, indexColumnsOf(view))
       this.#cells.set(view.name, cell)
       views.push([property, cell])
     }

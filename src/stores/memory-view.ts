@@ -1,5 +1,6 @@
 import { DbsyncError } from '../core/errors.ts'
 import type { Lsn } from '../core/lsn.ts'
+import type { IndexColumn } from '../ivm/row-index.ts'
 import type { Row as AnyRow, ViewChange as AnyViewChange, ViewState } from '../ivm/view-state.ts'
 import { ChangeFeed } from './change-feed.ts'
 import { identityOf } from '../values/row-identity.ts'
@@ -34,7 +35,7 @@ export interface ViewBatch<Row> {
  *
  * Everything that is read in one synchronous block, of this view and of all others of the sync, is one LSN.
  */
-export interface MemoryView<Row, Key> {
+export interface MemoryView<Row, Key, Match = never> {
   readonly name: string
   readonly readiness: ViewReadiness
   /** The content is what the view's SQL answers at this position. */
@@ -47,8 +48,43 @@ export interface MemoryView<Row, Key> {
    *   without a key.
    */
   get(key: Key): Row | undefined
-  /** All rows, in no particular order. Throws: as `get`. */
+  /** All rows: in the order of the view's `orderBy`, without one in no particular order. Throws: as `get`. */
   rows(): Iterable<Row>
+  /**
+   * All rows as a frozen array, in the order of `rows`: the same array until the view changes. After a change, only what
+   * changed is put in its place anew.
+   *
+   * Throws: as `get`.
+   */
+  all(): readonly Row[]
+  /**
+   * The rows whose columns have those values: exactly the columns of one of the view's `indexes`. Values are equal if they
+   * show the same; null finds null. In the order of `rows`; a frozen array, the same one until one of its rows changes.
+   *
+   * Throws: as `get`; CONFIG.INVALID_OPTIONS for columns that are no index, or a value that is not of its column's type.
+   *
+   * @example
+   * ```ts
+   * import { count, createSync, defineView, eq } from 'prisma-dbsync'
+   * import { Restaurant, schema, Visit } from './generated/dbsync/index.ts'
+   *
+   * const restaurants = defineView(
+   *   'restaurants',
+   *   (q) =>
+   *     q.from({ r: Restaurant })
+   *       .leftJoin({ v: Visit }, ({ r, v }) => eq(v.restaurantId, r.id))
+   *       .groupBy(({ r }) => [r.id, r.rating])
+   *       .select(({ r, v }) => ({ id: r.id, rating: r.rating, visits: count(v.userId) })),
+   *   { indexes: [['rating'], ['rating', 'visits']] },
+   * )
+   * const sync = createSync({ schema, connection: 'postgresql://localhost/app', views: { restaurants } })
+   *
+   * export function goodOnes(): readonly string[] {
+   *   return sync.views.restaurants.where({ rating: 5 }).map(({ id }) => id)
+   * }
+   * ```
+   */
+  where(match: Match): readonly Row[]
   /**
    * Calls `listener` after each commit that changes the view, until the returned function is called. What it throws is
    * reported as an event and does not stop the stream.
@@ -62,9 +98,10 @@ export interface MemoryView<Row, Key> {
 }
 
 /** The engine's side of a {@link MemoryView}. */
-export class ViewCell implements MemoryView<AnyRow, unknown> {
+export class ViewCell implements MemoryView<AnyRow, unknown, unknown> {
   readonly name: string
   readonly #key: readonly string[] | null
+  readonly #indexes: readonly (readonly IndexColumn[])[]
   #state: ViewState | null = null
   #readiness: ViewReadiness = 'hydrating'
   #lsn: Lsn
@@ -77,7 +114,7 @@ export class ViewCell implements MemoryView<AnyRow, unknown> {
 
   /**
    * `key`: the names that identify a row, or null. `position` tells how far the stream has come while the view is live; `onDemand` is called when the number of
-   * subscribers leaves or reaches zero.
+   * subscribers leaves or reaches zero. `indexes`: what `where` finds rows by.
    */
   constructor(
     name: string,
@@ -87,9 +124,11 @@ export class ViewCell implements MemoryView<AnyRow, unknown> {
       readonly onDemand: () => void
       readonly onListenerError: (error: unknown) => void
     },
+    indexes: readonly (readonly IndexColumn[])[] = [],
   ) {
     this.name = name
     this.#key = key
+    this.#indexes = indexes
     this.#position = hooks.position
     this.#lsn = hooks.position()
     this.#onDemand = hooks.onDemand
@@ -125,6 +164,19 @@ export class ViewCell implements MemoryView<AnyRow, unknown> {
     return this.#readable().rows()
   }
 
+  all(): readonly AnyRow[] {
+    return this.#readable().all()
+  }
+
+  where(match: unknown): readonly AnyRow[] {
+    const state = this.#readable()
+    if (isObject(match)) return state.where(match)
+    throw new DbsyncError(
+      'CONFIG.INVALID_OPTIONS',
+      `${this.name}.where: found ${match === null ? 'null' : `a ${typeof match}`}; need an object. Give the columns of an index by their names.`,
+    )
+  }
+
   subscribe(listener: (batch: ViewBatch<AnyRow>) => void): () => void {
     // A listener given twice is two subscriptions.
     const entry = (batch: ViewBatch<AnyRow>): void => listener(batch)
@@ -155,6 +207,7 @@ export class ViewCell implements MemoryView<AnyRow, unknown> {
    */
   goLive(state: ViewState): () => void {
     const former = this.#state
+    for (const index of this.#indexes) state.addIndex(index)
     this.#state = state
     this.#readiness = 'live'
     this.#ending = null
@@ -209,6 +262,10 @@ export class ViewCell implements MemoryView<AnyRow, unknown> {
     if (state.failure !== null) throw state.failure
     return state
   }
+}
+
+function isObject(value: unknown): value is AnyRow {
+  return typeof value === 'object' && value !== null
 }
 
 /** All rows of a state, or null if it has failed or holds a row that cannot be shown. */

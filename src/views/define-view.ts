@@ -2,21 +2,24 @@ import { createHash } from 'node:crypto'
 import type { Schema } from '../contract/schema-contract.ts'
 import { DbsyncError } from '../core/errors.ts'
 import { checkView } from './check-view.ts'
-import type { KeyOf, QueryType } from './infer.ts'
+import type { KeyOf, MatchBy, QueryType } from './infer.ts'
 import { startQuery, type QueryStart, type Query } from './query-builder.ts'
 import { toSql } from './query-sql.ts'
+import { checkIndexes } from './view-indexes.ts'
 import type { ViewIr } from './view-ir.ts'
 
 /**
  * A view: frozen plain data, the same on every run of the same code.
  *
  * `Row` is what reading it gives. `Key` is what tells its rows apart: the value of the one key column, an
- * object of several, `void` for a view of one row, `never` for a bag.
+ * object of several, `void` for a view of one row, `never` for a bag. `Match` is what `where` takes: the columns of one of
+ * the view's indexes, `never` without any.
  */
 export interface ViewDefinition<
   Row = unknown,
   Key = unknown,
   Names extends string | null = string | null,
+  Match = unknown,
 > extends QueryType<Row, Names> {
   readonly kind: 'view'
   readonly name: string
@@ -26,8 +29,10 @@ export interface ViewDefinition<
   readonly schema: Schema
   /** SHA-256 over algebra and SQL, lower-case hex: two views with one fingerprint have one meaning. */
   readonly fingerprint: string
+  /** Lists of output names by which `where` finds rows. They are no part of what the view means. */
+  readonly indexes: readonly (readonly string[])[]
   /** Types only; never present at run time. */
-  readonly $types?: { readonly row: Row; readonly key: Key; readonly names: Names }
+  readonly $types?: { readonly row: Row; readonly key: Key; readonly names: Names; readonly match: Match }
 }
 
 /** The row type of a view: `ViewRow<typeof restaurantRating>`. */
@@ -36,13 +41,18 @@ export type ViewRow<V extends ViewDefinition> = V extends ViewDefinition<infer R
 /** The key type of a view: `ViewKey<typeof restaurantRating>`. */
 export type ViewKey<V extends ViewDefinition> = V extends ViewDefinition<unknown, infer Key> ? Key : never
 
+/** What `where` of a view takes: `ViewMatch<typeof restaurantRating>`. */
+export type ViewMatch<V extends ViewDefinition> =
+  V extends ViewDefinition<unknown, unknown, string | null, infer Match> ? Match : never
+
 /**
  * Defines a view over the tables of the generated schema.
  *
  * The definition is checked as a whole, and what could not be kept exactly as Postgres would answer is
  * refused here, with the place and the reason of every problem. The key of the view is inferred: the group
  * columns, or the keys of its tables, where they are selected; `key` names another order of its columns or
- * adds further ones. A view whose key is not selected is a bag.
+ * adds further ones. A view whose key is not selected is a bag. `indexes` lists outputs by which `where` of the live view
+ * finds rows at once: `indexes: [['city'], ['city', 'rating']]`.
  *
  * Throws: VIEW.INVALID_DEFINITION for mistakes, VIEW.NOT_EXACT for what the wire's values cannot decide,
  * VIEW.UNSUPPORTED for what this version does not do; `details.problems` lists `{ path, code, message }`.
@@ -65,11 +75,24 @@ export type ViewKey<V extends ViewDefinition> = V extends ViewDefinition<unknown
  *     })))
  * ```
  */
-export function defineView<Row, Inferred extends string | null, const K extends string = never>(
+export function defineView<
+  Row,
+  Inferred extends string | null,
+  const K extends string = never,
+  const I extends readonly string[] = never,
+>(
   name: string,
   build: (q: QueryStart) => Query<Row, Inferred>,
-  options: { readonly key?: readonly (K & keyof Row)[] } = {},
-): ViewDefinition<NoInfer<Row>, KeyOf<Row, NamesOr<Inferred, K>>, NamesOr<Inferred, K>> {
+  options: {
+    readonly key?: readonly (K & keyof Row)[]
+    readonly indexes?: readonly (I & readonly (keyof Row)[])[]
+  } = {},
+): ViewDefinition<
+  NoInfer<Row>,
+  KeyOf<Row, NamesOr<Inferred, K>>,
+  NamesOr<Inferred, K>,
+  MatchBy<Row, I>
+> {
   const query = build(startQuery())
   if (query.kind !== 'query') {
     throw new DbsyncError(
@@ -82,7 +105,16 @@ export function defineView<Row, Inferred extends string | null, const K extends 
   const fingerprint = createHash('sha256')
     .update(JSON.stringify([ir, sql]))
     .digest('hex')
-  return Object.freeze({ kind: 'view', name, ir: deepFreeze(ir), sql, schema, fingerprint })
+  const indexes = checkIndexes(ir, options.indexes ?? [])
+  return Object.freeze({
+    kind: 'view',
+    name,
+    ir: deepFreeze(ir),
+    sql,
+    schema,
+    fingerprint,
+    indexes: deepFreeze(indexes),
+  })
 }
 
 /** The names of a view's key: those that `key` gives, or the inferred ones. */

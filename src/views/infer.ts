@@ -277,3 +277,10 @@ export type KeyValue<Row, Names extends keyof Row> =
   IsUnion<Names> extends true ? { readonly [N in Names]: Row[N] } : Row[Names]
 
 type IsUnion<T, All = T> = T extends All ? ([All] extends [T] ? false : true) : never
+
+/** What finds rows by an index: values of exactly its columns. `Index` are the lists of their names. */
+export type MatchBy<Row, Index extends readonly string[]> = Index extends readonly (infer Name)[]
+  ? { readonly [N in keyof Row as N extends Name ? N : never]: Row[N] } & {
+      readonly [N in keyof Row as N extends Name ? never : N]?: never
+    }
+  : never

@@ -31,7 +31,12 @@ export class SaleView {
   readonly table: SourceTable
   readonly state: ViewState
 
-  constructor(options: { readonly bag: boolean; readonly order: readonly SaleOrder[] }) {
+  constructor(options: {
+    readonly bag: boolean
+    readonly order: readonly SaleOrder[]
+    /** Called whenever two rows are compared. */
+    readonly onCompare?: () => void
+  }) {
     const { bag } = options
     const interner = new Interner()
     this.table = new SourceTable({

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { basename, join, resolve } from 'node:path'
 import { expect, test } from 'vitest'
 
 /** Files in a folder inside the project, so that imports resolve as they do for the project. */
@@ -17,6 +17,7 @@ async function compile(files: Readonly<Record<string, string>>, flags: readonly 
         '../../test/types/aggregates.ts',
         '../../test/types/relational-views.ts',
         '../../test/types/consumers.ts',
+        '../../test/types/indexes.ts',
       ],
       exclude: [],
     }
@@ -155,14 +156,18 @@ test('what a limit lacks is told by name', async () => {
 })
 
 test('the examples in the documentation of the builder compile', async () => {
-  const sources = (await readdir('src/views')).filter((name) => name.endsWith('.ts'))
+  const folders = ['src/views', 'src/stores']
+  const names = await Promise.all(
+    folders.map(async (folder) => (await readdir(folder)).map((name) => `${folder}/${name}`)),
+  )
+  const sources = names.flat().filter((name) => name.endsWith('.ts'))
   const files: Record<string, string> = {
     'prisma-dbsync.ts': "export * from '../../src/index.ts'",
   }
   for (const name of sources) {
-    const text = await readFile(`src/views/${name}`, 'utf8')
+    const text = await readFile(name, 'utf8')
     for (const [index, match] of [...text.matchAll(/@example\n \* ```ts\n(.*?)\n \* ```/gs)].entries()) {
-      files[`example-${index}-${name}`] = (match[1] ?? '')
+      files[`example-${index}-${basename(name)}`] = (match[1] ?? '')
         .replaceAll(/^ \* ?/gm, '')
         .replaceAll("'prisma-dbsync'", "'./prisma-dbsync.ts'")
         .replaceAll("'./generated/dbsync/index.ts'", "'../../test/types/fixture.ts'")
