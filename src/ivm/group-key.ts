@@ -17,6 +17,8 @@ export class GroupKey {
   readonly #groups: GroupStore
   readonly #parts: readonly KeyPart[]
   readonly #probe: Int32Array
+  /** Names beyond what identifies a row. */
+  readonly #extra: readonly string[]
 
   constructor(view: string, groups: GroupStore, parts: readonly KeyPart[]) {
     this.#view = view
@@ -24,6 +26,7 @@ export class GroupKey {
     this.#parts = parts
     this.names = parts.map(({ name }) => name)
     this.#probe = new Int32Array(Math.max(groups.stride, 1))
+    this.#extra = parts.filter(({ part }) => part.at >= groups.identityWords).map(({ name }) => name)
   }
 
   /**
@@ -52,8 +55,8 @@ export class GroupKey {
 
   /** Whether a row found by a key has it: a key may name more than what identifies a row. */
   agrees(key: unknown, row: Row): boolean {
-    if (this.#parts.length <= 1) return true
-    return this.names.every((name) => sameValue(row[name], this.#valueOf(key, name)))
+    const extra = this.#extra
+    return extra.length === 0 || extra.every((name) => sameValue(row[name], this.#valueOf(key, name)))
   }
 
   /** The key of a row, as a change carries it. */
@@ -65,13 +68,15 @@ export class GroupKey {
   }
 
   #valueOf(key: unknown, name: string): unknown {
-    if (typeof key === 'object' && key !== null && Object.hasOwn(key, name)) {
-      return Object.getOwnPropertyDescriptor(key, name)?.value
-    }
+    if (isObject(key) && Object.hasOwn(key, name)) return key[name]
     if (this.#parts.length === 1 && key !== undefined) return key
     throw new DbsyncError(
       'CONFIG.INVALID_OPTIONS',
       `${this.#view}.get: got a key without ${name}; need every column of the key. Pass an object with their names.`,
     )
   }
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null
 }

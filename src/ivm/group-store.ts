@@ -63,6 +63,11 @@ export class GroupStore {
     return this.#used
   }
 
+  /** How many of a group's words, the first ones, identify it. */
+  get identityWords(): number {
+    return this.#own.length
+  }
+
   get capacity(): number {
     return this.records.capacity
   }

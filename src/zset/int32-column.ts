@@ -49,8 +49,12 @@ export class Int32Column extends Column {
   }
 
   override writeWords(value: unknown, out: Int32Array, at: number): boolean {
-    const text = this.codec.textFromPublic(value)
-    return this.writeText(text, out, at)
+    // A key that is a number needs no way through text.
+    if (this.contract.type === 'Int' && Number.isInteger(value)) {
+      out[at] = Number(value)
+      return out[at] === value
+    }
+    return this.writeText(this.codec.textFromPublic(value), out, at)
   }
 
   override writeText(text: string, out: Int32Array, at: number): boolean {

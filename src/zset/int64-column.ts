@@ -62,6 +62,15 @@ export class Int64Column extends Column {
   }
 
   override writeWords(value: unknown, out: Int32Array, at: number): boolean {
+    // A key that is a bigint needs no way through text.
+    if (this.contract.type === 'BigInt' && typeof value === 'bigint') {
+      const number = Number(value)
+      if (Number.isSafeInteger(number)) {
+        out[at] = Math.floor(number / 0x1_0000_0000)
+        out[at + 1] = number
+        return true
+      }
+    }
     return this.writeText(this.codec.textFromPublic(value), out, at)
   }
 

@@ -90,9 +90,27 @@ export class InternedColumn extends Column {
   }
 
   override writeText(text: string, out: Int32Array, at: number): boolean {
-    const bytes = Buffer.from(text)
-    const id = this.interner.find(bytes, 0, bytes.length)
+    const id = isShortAscii(text) ? this.interner.find(SHORT, 0, text.length) : this.#findLong(text)
     out[at] = id
     return id !== 0
   }
+
+  #findLong(text: string): number {
+    const bytes = Buffer.from(text)
+    return this.interner.find(bytes, 0, bytes.length)
+  }
+}
+
+const SHORT = new Uint8Array(64)
+
+/** Whether a text fits into SHORT, one byte a character, as most keys do; it then is there. */
+function isShortAscii(text: string): boolean {
+  const { length } = text
+  if (length > SHORT.length) return false
+  for (let index = 0; index < length; index += 1) {
+    const code = text.charCodeAt(index)
+    if (code > 0x7f) return false
+    SHORT[index] = code
+  }
+  return true
 }
