@@ -55,8 +55,7 @@ export class GroupKey {
 
   /** Whether a row found by a key has it: a key may name more than what identifies a row. */
   agrees(key: unknown, row: Row): boolean {
-    const extra = this.#extra
-    return extra.length === 0 || extra.every((name) => sameValue(row[name], this.#valueOf(key, name)))
+    return this.#extra.every((name) => sameValue(row[name], this.#valueOf(key, name)))
   }
 
   /** The key of a row, as a change carries it. */

@@ -126,19 +126,19 @@ export class RowIndex {
 
   #rowsOf({ groups }: Bucket): readonly Row[] {
     const source = this.#source
-    const order = this.#order
-    const sorted =
-      order === null
-        ? groups
-        : groups
-            .map((group) => ({ group, key: source.orderKey(group) }))
-            .toSorted((a, b) => order.compare(a.key, a.group, b.key, b.group))
-            .map(({ group }) => group)
-    return Object.freeze(
-      sorted.flatMap((group) => {
-        const row = source.shown(group)
-        return row === null ? [] : Array.from({ length: source.copies(group) }, () => row)
-      }),
-    )
+    const rows: Row[] = []
+    for (const group of this.#order === null ? groups : this.#sorted(groups, this.#order)) {
+      const row = source.shown(group)
+      if (row === null) continue
+      for (let copy = source.copies(group); copy > 0; copy -= 1) rows.push(row)
+    }
+    return Object.freeze(rows)
+  }
+
+  #sorted(groups: readonly number[], order: RowOrder): readonly number[] {
+    return groups
+      .map((group) => ({ group, key: this.#source.orderKey(group) }))
+      .toSorted((a, b) => order.compare(a.key, a.group, b.key, b.group))
+      .map(({ group }) => group)
   }
 }

@@ -43,44 +43,52 @@ export class RowList {
   }
 
   #update(): void {
-    const places: Place[] = []
-    for (const group of this.notes.groups) {
-      const row = this.#source.shown(group)
-      if (row !== null) places.push({ group, row, key: this.#source.orderKey(group) })
-    }
-    places.sort((a, b) => this.#order.compare(a.key, a.group, b.key, b.group))
-    const keptGroups: number[] = []
-    const keptRows: Row[] = []
-    this.#rows.forEach((row, index) => {
-      const group = this.#groups[index]
-      if (group === undefined || this.notes.has(group)) return
-      keptGroups.push(group)
-      keptRows.push(row)
-    })
+    const places = this.#sortedPlaces()
+    const kept = this.#withoutNoted()
     const groups: number[] = []
     const rows: Row[] = []
     let from = 0
+    // Plain loops: these copy every row of the view.
     const copyTo = (end: number): void => {
       for (; from < end; from += 1) {
-        const group = keptGroups[from]
-        const row = keptRows[from]
-        if (group === undefined || row === undefined) return
-        groups.push(group)
-        rows.push(row)
+        groups.push(kept.groups[from]!)
+        rows.push(kept.rows[from]!)
       }
     }
     for (const place of places) {
-      copyTo(this.#placeIn(keptGroups, from, place))
+      copyTo(this.#placeIn(kept.groups, from, place))
       for (let copy = this.#source.copies(place.group); copy > 0; copy -= 1) {
         groups.push(place.group)
         rows.push(place.row)
       }
     }
-    copyTo(keptGroups.length)
+    copyTo(kept.groups.length)
     this.#groups = groups
-    const same = rows.length === this.#rows.length && rows.every((row, index) => row === this.#rows[index])
-    if (!same) this.#rows = Object.freeze(rows)
+    if (!isSame(rows, this.#rows)) this.#rows = Object.freeze(rows)
     this.notes.clear()
+  }
+
+  /** What the noted groups show now. */
+  #sortedPlaces(): readonly Place[] {
+    const places: Place[] = []
+    for (const group of this.notes.groups) {
+      const row = this.#source.shown(group)
+      if (row !== null) places.push({ group, row, key: this.#source.orderKey(group) })
+    }
+    return places.toSorted((a, b) => this.#order.compare(a.key, a.group, b.key, b.group))
+  }
+
+  #withoutNoted(): { readonly groups: readonly number[]; readonly rows: readonly Row[] } {
+    const { notes } = this
+    const groups: number[] = []
+    const rows: Row[] = []
+    for (let index = 0; index < this.#groups.length; index += 1) {
+      const group = this.#groups[index]!
+      if (notes.has(group)) continue
+      groups.push(group)
+      rows.push(this.#rows[index]!)
+    }
+    return { groups, rows }
   }
 
   /** How many of the groups, which stand in order, stand before a place; not less than `from`. */
@@ -95,4 +103,10 @@ export class RowList {
     }
     return low
   }
+}
+
+function isSame(a: readonly Row[], b: readonly Row[]): boolean {
+  if (a.length !== b.length) return false
+  for (let index = 0; index < a.length; index += 1) if (a[index] !== b[index]) return false
+  return true
 }
