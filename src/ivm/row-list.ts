@@ -6,6 +6,7 @@ import type { Row } from './view-state.ts'
 interface Place {
   readonly group: number
   readonly row: Row
+  readonly copies: number
   readonly key: OrderKey
 }
 
@@ -19,7 +20,7 @@ export class RowList {
   readonly #source: RowSource
   readonly #order: RowOrder
   readonly notes: GroupNotes = new GroupNotes()
-  #groups: readonly number[] = []
+  #groups: Int32Array = new Int32Array(0)
   #rows: readonly Row[] = Object.freeze([])
   #isBuilt = false
 
@@ -29,7 +30,7 @@ export class RowList {
   }
 
   get byteLength(): number {
-    return this.#groups.length * 16 + this.notes.byteLength
+    return this.#groups.length * 12 + this.notes.byteLength
   }
 
   /** Frozen. Throws: what showing a row throws; the next read tries again. */
@@ -42,29 +43,51 @@ export class RowList {
     return this.#rows
   }
 
+  /** Copies with plain loops over typed arrays, since it copies every row of the view. */
   #update(): void {
     const places = this.#sortedPlaces()
-    const kept = this.#withoutNoted()
-    const groups: number[] = []
-    const rows: Row[] = []
-    let from = 0
-    // Plain loops: these copy every row of the view.
-    const copyTo = (end: number): void => {
-      for (; from < end; from += 1) {
-        groups.push(kept.groups[from]!)
-        rows.push(kept.rows[from]!)
+    const kept = this.#keptGroups()
+    const former = this.#groups
+    const length = places.reduce((sum, { copies }) => sum + copies, kept.length)
+    const groups = new Int32Array(length)
+    const rows = this.#rows.slice(0, length)
+    const all = this.#rows
+    let isSame = length === all.length
+    let at = 0
+    let old = 0
+    const copy = (count: number): void => {
+      let from = at
+      let next = old
+      for (let left = count; left > 0; next += 1) {
+        const group = former[next]!
+        if (this.notes.has(group)) continue
+        groups[from] = group
+        // Up to the first place that changed, the row is there already.
+        if (from !== next) {
+          isSame &&= all[from] === all[next]
+          rows[from] = all[next]!
+        }
+        from += 1
+        left -= 1
       }
+      at = from
+      old = next
     }
+    let copied = 0
     for (const place of places) {
-      copyTo(this.#placeIn(kept.groups, from, place))
-      for (let copy = this.#source.copies(place.group); copy > 0; copy -= 1) {
-        groups.push(place.group)
-        rows.push(place.row)
+      const end = this.#placeIn(kept, copied, place)
+      copy(end - copied)
+      copied = end
+      for (let left = place.copies; left > 0; left -= 1) {
+        groups[at] = place.group
+        isSame &&= all[at] === place.row
+        rows[at] = place.row
+        at += 1
       }
     }
-    copyTo(kept.groups.length)
+    copy(kept.length - copied)
     this.#groups = groups
-    if (!isSame(rows, this.#rows)) this.#rows = Object.freeze(rows)
+    if (!isSame) this.#rows = Object.freeze(rows)
     this.notes.clear()
   }
 
@@ -73,26 +96,28 @@ export class RowList {
     const places: Place[] = []
     for (const group of this.notes.groups) {
       const row = this.#source.shown(group)
-      if (row !== null) places.push({ group, row, key: this.#source.orderKey(group) })
+      if (row !== null)
+        places.push({ group, row, copies: this.#source.copies(group), key: this.#source.orderKey(group) })
     }
     return places.toSorted((a, b) => this.#order.compare(a.key, a.group, b.key, b.group))
   }
 
-  #withoutNoted(): { readonly groups: readonly number[]; readonly rows: readonly Row[] } {
-    const { notes } = this
-    const groups: number[] = []
-    const rows: Row[] = []
-    for (let index = 0; index < this.#groups.length; index += 1) {
-      const group = this.#groups[index]!
-      if (notes.has(group)) continue
-      groups.push(group)
-      rows.push(this.#rows[index]!)
+  /** The groups in order, without those that are noted. */
+  #keptGroups(): Int32Array {
+    const former = this.#groups
+    const kept = new Int32Array(former.length)
+    let length = 0
+    for (let index = 0; index < former.length; index += 1) {
+      const group = former[index]!
+      if (this.notes.has(group)) continue
+      kept[length] = group
+      length += 1
     }
-    return { groups, rows }
+    return kept.subarray(0, length)
   }
 
   /** How many of the groups, which stand in order, stand before a place; not less than `from`. */
-  #placeIn(groups: readonly number[], from: number, { group, key }: Place): number {
+  #placeIn(groups: Int32Array, from: number, { group, key }: Place): number {
     let low = from
     let high = groups.length
     while (low < high) {
@@ -103,10 +128,4 @@ export class RowList {
     }
     return low
   }
-}
-
-function isSame(a: readonly Row[], b: readonly Row[]): boolean {
-  if (a.length !== b.length) return false
-  for (let index = 0; index < a.length; index += 1) if (a[index] !== b[index]) return false
-  return true
 }
