@@ -1,6 +1,7 @@
 import type { DecimalConstructor, ScalarType } from '../contract/schema-contract.ts'
 import { DbsyncError } from '../core/errors.ts'
 import { divideNumeric, formatNumeric } from '../values/numeric.ts'
+import type { Value } from '../values/value.ts'
 import type { Summing } from './sum-accumulator.ts'
 
 /**
@@ -58,5 +59,26 @@ export function makeAverage(
         ? total
         : formatNumeric(divideNumeric({ unscaled: total.total, scale: total.scale }, BigInt(count)))
     return type === 'Decimal' ? new Decimal(text) : Number(text)
+  }
+}
+
+/** `sum(x)` as expressions see it: a bigint where Postgres' type is bigint, else a numeric. */
+export function makeSumValue(sums: Summing, isBigint: boolean): (group: number) => Value {
+  return (group) => {
+    if (sums.count(group) === 0) return null
+    const total = sums.total(group)
+    if (typeof total === 'string') return total
+    return isBigint ? total.total : { unscaled: total.total, scale: total.scale }
+  }
+}
+
+/** `avg(x)` of a numeric as expressions see it, with all its digits. */
+export function makeAverageValue(sums: Summing): (group: number) => Value {
+  return (group) => {
+    const count = sums.count(group)
+    if (count === 0) return null
+    const total = sums.total(group)
+    if (typeof total === 'string') return total
+    return divideNumeric({ unscaled: total.total, scale: total.scale }, BigInt(count))
   }
 }

@@ -82,9 +82,9 @@ export class DerivedRows implements GroupSink {
   /** A group without tuples goes with the flush: until then its row is in the table. */
   bury(): void {}
 
-  /** Brings the table up to date; `error` is the circuit's. A value that cannot be computed stops the block. */
-  flush(error: unknown): void {
-    if (error !== null) this.fail(error)
+  /** Brings the table up to date; `reason` is the circuit's error. A value that cannot be computed stops the block. */
+  flush(reason: unknown): void {
+    if (reason !== null) this.fail(reason)
     const touched = this.#touched
     if (touched.length === 0) return
     this.#touched = []

@@ -1,4 +1,5 @@
 import { compareNumericText } from '../values/numeric.ts'
+import type { Value } from '../values/value.ts'
 import type { Column } from '../zset/column.ts'
 import { Float64Column } from '../zset/float64-column.ts'
 import { InternedColumn } from '../zset/interned-column.ts'
@@ -73,17 +74,28 @@ export class Extremes implements Accumulator {
 
   /** The public value of the least or the greatest value, null if there is none. */
   value(group: number, end: 'min' | 'max'): unknown {
+    return this.#find(group, end) ? this.#column.publicOf(this.#words[0]!, this.#words[1]!) : null
+  }
+
+  /** What expressions see of it. */
+  valueOf(group: number, end: 'min' | 'max'): Value {
+    return this.#find(group, end) ? this.#column.valueOfWords(this.#words[0]!, this.#words[1]!) : null
+  }
+
+  /** Loads the words of an end; false if there is none. */
+  #find(group: number, end: 'min' | 'max'): boolean {
     const root = this.#records.numbers[group * this.#records.stride + this.#offset]!
     const node = end === 'min' ? this.#values.first(root) : this.#values.last(root)
-    if (node === 0) return null
-    let word0 = this.#values.word0(node)
-    let word1 = this.#values.word1(node)
+    if (node === 0) return false
+    const words = this.#words
+    words[0] = this.#values.word0(node)
+    words[1] = this.#values.word1(node)
     if (this.#double) {
-      unsort(word0, word1)
-      word0 = HALVES[0]!
-      word1 = HALVES[1]!
+      unsort(words[0], words[1])
+      words[0] = HALVES[0]!
+      words[1] = HALVES[1]!
     }
-    return this.#column.publicOf(word0, word1)
+    return true
   }
 
   #load(slot: number): void {

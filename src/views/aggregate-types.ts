@@ -13,6 +13,9 @@ export type AggregateTyping =
 /** Postgres' `count`, as a number. */
 export const COUNT_TYPE: TypeIr = { scalar: 'Int', pgType: 'bigint', list: false, nullable: false }
 
+/** The type of `avg` of integers, which the SQL casts to. */
+const AVERAGE_TYPE: TypeIr = { scalar: 'Float', pgType: 'double precision', list: false, nullable: true }
+
 /** `arrayAgg`, `stringAgg` and `jsonAgg`: what they answer depends on the order of the rows. */
 export type OrderedAggregateName = 'arrayAgg' | 'stringAgg' | 'jsonAgg'
 
@@ -47,8 +50,9 @@ export function typeAggregate(name: AggregateName, argument: TypeIr): AggregateT
         const number = argument.scalar === 'Float' || capability.family === 'number'
         return number ? { use: `used in ${name}`, reason } : { needs: 'numbers' }
       }
-      const float = name === 'avg' && pgType === 'double precision'
-      return { type: { scalar: float ? 'Float' : argument.scalar, pgType, list: false, nullable: true } }
+      // Also of a sum of integers, which Postgres keeps as a numeric.
+      if (name === 'avg' && argument.scalar !== 'Decimal') return { type: AVERAGE_TYPE }
+      return { type: { scalar: argument.scalar, pgType, list: false, nullable: true } }
     }
     case 'min':
     case 'max': {

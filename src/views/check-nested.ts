@@ -13,7 +13,7 @@ export interface NestedContext {
   readonly context: QueryContext
   readonly scope: CheckScope
   /** Checks a select list. */
-  outputs(context: QueryContext, scope: CheckScope, raw: unknown): readonly OutputIr[]
+  readonly outputs: (context: QueryContext, scope: CheckScope, raw: unknown) => readonly OutputIr[]
 }
 
 /** Checks `nest(...)`: a relation tied to the row around it, in an order that leaves nothing open. */

@@ -2,7 +2,7 @@ import { columnOf } from '../contract/lookup.ts'
 import type { Schema } from '../contract/schema-contract.ts'
 import { DbsyncError, invariant } from '../core/errors.ts'
 import { type Accumulator, CountAccumulator, type PresentCount } from '../ivm/accumulator.ts'
-import { makeAverage, makeSum } from '../ivm/aggregate-value.ts'
+import { makeAverage, makeAverageValue, makeSum, makeSumValue } from '../ivm/aggregate-value.ts'
 import type { GroupTuples } from '../ivm/circuit.ts'
 import { collectArray, collectJson, collectString } from '../ivm/collect.ts'
 import type { ColumnOperand } from '../ivm/comparison.ts'
@@ -17,6 +17,7 @@ import { Int32Sum, Int64Sum, ScaledSum, type Summing } from '../ivm/sum-accumula
 import { TruthCounts } from '../ivm/truth-counts.ts'
 import { TupleCount } from '../ivm/tuple-count.ts'
 import { WideSum } from '../ivm/wide-sum.ts'
+import type { Value } from '../values/value.ts'
 import { Float64Column } from '../zset/float64-column.ts'
 import { Int32Column } from '../zset/int32-column.ts'
 import { Int64Column } from '../zset/int64-column.ts'
@@ -94,7 +95,7 @@ export class AggregateStates {
       }
       case 'min':
       case 'max': {
-        const extremes = this.#state('extremes', operand, rows, () => new Extremes(source, column, records))
+        const extremes = this.#extremes(operand, rows)
         return (group) => extremes.value(group, name)
       }
       case 'sum':
@@ -117,6 +118,41 @@ export class AggregateStates {
       default:
         return this.#ordered(aggregate, rows).show(column.changeBit, collectJson(column))
     }
+  }
+
+  /**
+   * What expressions see of an aggregate: with all digits, where what is shown may have fewer. Undefined: what is shown is all.
+   *
+   * Throws: as {@link output}.
+   */
+  value(aggregate: AggregateIr, path: string): ((group: number) => Value) | undefined {
+    const { name, argument, type } = aggregate
+    if (argument?.kind !== 'column') return undefined
+    const operand = this.#context.resolve(argument)
+    const rows = this.#rowsOf(aggregate, path)
+    switch (name) {
+      case 'min':
+      case 'max': {
+        const extremes = this.#extremes(operand, rows)
+        return (group) => extremes.valueOf(group, name)
+      }
+      case 'sum':
+        return makeSumValue(this.#sums(operand, rows, path), type.pgType === 'bigint')
+      case 'avg':
+        return type.pgType === 'numeric' ? makeAverageValue(this.#sums(operand, rows, path)) : undefined
+      default:
+        return undefined
+    }
+  }
+
+  #extremes(operand: ColumnOperand, rows: RowsOf): Extremes {
+    const { source, column } = operand
+    return this.#state(
+      'extremes',
+      operand,
+      rows,
+      () => new Extremes(source, column, this.#context.groups.records),
+    )
   }
 
   #rowsOf({ filter }: AggregateIr, path: string): RowsOf {
@@ -247,13 +283,15 @@ function makeSums(
   if (column instanceof Int32Column && column.contract.type === 'Int') {
     return new Int32Sum(source, column, records, counted)
   }
-  if (column instanceof Int64Column && column.contract.type === 'BigInt') {
+  const { type } = column.contract
+  // A count is an Int that Postgres keeps as a bigint.
+  if (column instanceof Int64Column && (type === 'BigInt' || type === 'Int')) {
     return new Int64Sum(source, column, records, counted)
   }
   if (column instanceof Float64Column && column.codec.scale !== null && column.contract.type === 'Decimal') {
     return new ScaledSum(source, column, records, column.codec.scale, counted)
   }
-  if (column instanceof InternedColumn && column.contract.type === 'Decimal')
+  if (column instanceof InternedColumn && (type === 'Decimal' || type === 'BigInt' || type === 'Int'))
     return new WideSum(source, column)
   throw new DbsyncError(
     'VIEW.NOT_EXACT',

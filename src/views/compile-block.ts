@@ -14,6 +14,7 @@ import type { SecondaryIndex } from '../zset/secondary-index.ts'
 import { maskOf, type SourceTable } from '../zset/source-table.ts'
 import { partsOf } from './aggregate-parts.ts'
 import type { OutputContext } from './compile-aggregates.ts'
+import { compileOrder } from './compile-order.ts'
 import { compileOutputs } from './compile-outputs.ts'
 import { compileWriters } from './compile-writers.ts'
 import type { PlannedSource, ViewPlan } from './plan.ts'
@@ -53,6 +54,7 @@ export function compileView(context: BlockContext, plan: ViewPlan): CompiledBloc
     key: isSingle ? [] : keyOf(plan, parts.groups, (column) => parts.outputs.resolve(column)),
     single: isSingle,
     bag: plan.shape === 'bag',
+    order: compileOrder(parts.outputs),
   })
   return { sink: state, circuit: makeCircuit(context, plan, parts, state, accumulators) }
 }

@@ -46,8 +46,9 @@ function compileValue(
   }
 }
 
-function groupValue(expression: ColumnIr, { groups, resolve }: OutputContext): (group: number) => Value {
-  const { source, column } = resolve(expression)
+function groupValue(expression: ColumnIr, context: OutputContext): (group: number) => Value {
+  const { groups } = context
+  const { source, column } = context.resolve(expression)
   const part = groups.parts.find((item) => item.source === source && item.column === column)
   invariant(part !== undefined, 'an order that is not grouped by')
   return (group) => {

@@ -86,9 +86,10 @@ function shapeOf({ sources }: ViewPlan, expression: ExpressionIr): RowsShape | u
 function nestedOutput(
   expression: ColumnIr,
   shape: RowsShape,
-  { groups, tuples, plan, schema, interner, resolve }: OutputContext,
+  context: OutputContext,
 ): (group: number) => unknown {
-  const { source, column } = resolve(expression)
+  const { groups, tuples, plan, schema, interner } = context
+  const { source, column } = context.resolve(expression)
   const read = makeRowsReader(schema, plan.ir.name, shape)
   const show = (id: number): unknown => read(id === 0 ? null : interner.text(id))
   if (tuples !== null) {

@@ -70,8 +70,12 @@ function compileWriter(
   switch (expression.kind) {
     case 'column':
       return writeColumn(expression, target, context)
-    case 'aggregate':
-      return writeText(states.output(expression, `${context.plan.ir.name}.select.${name}`), target)
+    case 'aggregate': {
+      const path = `${context.plan.ir.name}.select.${name}`
+      const value = states.value(expression, path)
+      if (value === undefined) return writeText(states.output(expression, path), target)
+      return (group, slot) => target.put(slot, value(group))
+    }
     case 'literal': {
       const bytes = expression.text === null ? null : Buffer.from(expression.text)
       return (_, slot) => {

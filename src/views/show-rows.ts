@@ -1,7 +1,6 @@
 import { DbsyncError } from '../core/errors.ts'
-import type { Schema } from '../contract/schema-contract.ts'
+import type { ColumnContract, Schema } from '../contract/schema-contract.ts'
 import { codecFor } from '../values/codec-for.ts'
-import type { ColumnContract } from '../contract/schema-contract.ts'
 import { derivedColumn, type RowsShape } from './plan-node.ts'
 
 /** A value, or the rows of a nested result inside, in the text that a nested result is kept as. */
@@ -27,7 +26,9 @@ export function makeRowsReader(schema: Schema, view: string, shape: RowsShape): 
     if (rows !== null) return { name, read: makeRowsReader(schema, view, rows) }
     const contract: ColumnContract = derivedColumn(name, type)
     const codec = codecFor(schema, view, contract)
-    const read = (text: string | null): unknown => (text === null ? null : codec.publicFromText(text))
+    // Prisma shows a list that is NULL as an empty one.
+    const none = type.list && !type.nullable ? Object.freeze([]) : null
+    const read = (text: string | null): unknown => (text === null ? none : codec.publicFromText(text))
     return { name, read }
   })
   return (text) => {

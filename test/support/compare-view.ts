@@ -2,6 +2,7 @@ import type pg from 'pg'
 import type { ViewDefinition } from '../../src/views/define-view.ts'
 import { queryOutputs } from '../../src/views/query-outputs.ts'
 import { TEXT_SETTINGS, textOfPublic, textOfServer } from './canonical-text.ts'
+import { nestedOfPublic, nestedOfServer } from './nested-text.ts'
 
 /** A row as it is compared: each column's canonical text. */
 export type ComparedRow = Readonly<Record<string, string>>
@@ -19,7 +20,7 @@ export interface Difference {
  * Compares all rows that a view shows with what its SQL answers on the server now; empty if they are the same.
  *
  * Both sides are compared as multisets, in both directions; where the view has a key, two rows of one key are
- * reported as one difference. Numbers, bigints, booleans, texts, dates and bytes must be equal to the last bit and of
+ * reported as one difference; where it has an order, so is the first row that stands elsewhere. Numbers, bigints, booleans, texts, dates and bytes must be equal to the last bit and of
  * the right JavaScript type, decimals by value, JSON whatever the order of its members. `client` is left with the
  * settings {@link TEXT_SETTINGS}.
  */
@@ -28,14 +29,35 @@ export async function compareView(
   rows: Iterable<unknown>,
   client: pg.ClientBase,
 ): Promise<Difference[]> {
+  const onServer = await rowsOnServer(view, client)
+  const shown = [...rows].map((row) => publicRow(view, row))
   const expected = new Multiset()
-  for (const row of await rowsOnServer(view, client)) expected.add(row)
+  for (const row of onServer) expected.add(row)
   const extra = new Multiset()
-  for (const row of rows) {
-    const compared = publicRow(view, row)
-    if (!expected.remove(compared)) extra.add(compared)
-  }
-  return pair(view, [...expected.rows()], [...extra.rows()])
+  for (const row of shown) if (!expected.remove(row)) extra.add(row)
+  const differences = pair(view, [...expected.rows()], [...extra.rows()])
+  return differences.length > 0 ? differences : misplaced(view, onServer, shown)
+}
+
+/** The first row that stands elsewhere than on the server, by the columns of ORDER BY; rows that tie may be swapped. */
+function misplaced(
+  { name: view, ir }: ViewDefinition,
+  expected: readonly ComparedRow[],
+  actual: readonly ComparedRow[],
+): Difference[] {
+  // The SQL of a limit of each group leaves the order of the groups open.
+  if ((ir.query.limit?.by.length ?? 0) > 0) return []
+  const outputs = queryOutputs(ir.query)
+  const text = (expression: unknown): string => JSON.stringify(expression)
+  const names = ir.query.order.map(({ expression }) =>
+    expression.kind === 'column' && expression.source === ''
+      ? expression.field
+      : outputs.find((output) => text(output.expression) === text(expression))?.name,
+  )
+  const known = names.slice(0, names.includes(undefined) ? names.indexOf(undefined) : names.length)
+  const standing = (row: ComparedRow | undefined): string => text(known.map((name) => row?.[name ?? '']))
+  const at = expected.findIndex((row, index) => standing(row) !== standing(actual[index]))
+  return at < 0 ? [] : [{ view, expected: expected[at] ?? null, actual: actual[at] ?? null }]
 }
 
 /** A difference in one line, with the columns that differ first. */
@@ -70,7 +92,9 @@ async function rowsOnServer(view: ViewDefinition, client: pg.ClientBase): Promis
     Object.fromEntries(
       queryOutputs(view.ir.query).map(({ name, expression }, index) => [
         name,
-        textOfServer(view.schema, expression.type, row[index] ?? null),
+        expression.kind === 'nested'
+          ? nestedOfServer(view.schema, expression, JSON.parse(row[index] ?? 'null'))
+          : textOfServer(view.schema, expression.type, row[index] ?? null),
       ]),
     ),
   )
@@ -80,7 +104,10 @@ function publicRow(view: ViewDefinition, row: unknown): ComparedRow {
   if (typeof row !== 'object' || row === null) return { row: `${typeof row} where an object must be` }
   const values = new Map(Object.entries(row))
   const known = queryOutputs(view.ir.query).map(({ name, expression }): [string, string] => {
-    const text = values.has(name) ? textOfPublic(expression.type, values.get(name)) : 'absent'
+    const value = values.get(name)
+    const shown =
+      expression.kind === 'nested' ? nestedOfPublic(expression, value) : textOfPublic(expression.type, value)
+    const text = values.has(name) ? shown : 'absent'
     values.delete(name)
     return [name, text]
   })

@@ -12,7 +12,7 @@ import {
   ROW_KEY_TYPE,
   type RowsShape,
 } from '../plan-node.ts'
-import type { ExpressionIr, OutputIr, TypeIr } from '../view-ir.ts'
+import type { ExpressionIr, TypeIr } from '../view-ir.ts'
 
 /** Kept as text. */
 const ROWS_TYPE: TypeIr = { scalar: 'String', pgType: 'text', list: false, nullable: true }

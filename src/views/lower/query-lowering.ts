@@ -48,19 +48,19 @@ export class QueryLowering {
 
   /** The block that shows a view's rows. */
   last(query: QueryIr, key: BlockIr['key']): BlockIr {
-    const names = query.order.map(({ expression }, index) => orderName(expression, index))
+    const orders = query.order.map(({ expression }, index) => orderName(expression, index))
     let pending: Pending
-    if (query.limit !== null) pending = this.#all(this.#limited(query), queryOutputs(query), names)
+    if (query.limit !== null) pending = this.#all(this.#limited(query), queryOutputs(query), orders)
     else if (query.kind === 'select') pending = this.#select(query, query.order)
     else pending = this.#set(query)
     // A bag counts equal rows, so it is grouped by columns; and rows are ordered by what they hold.
     const computed = pending.outputs.some(({ expression }) => expression.kind !== 'column')
-    if (pending.groupBy === null ? key === null && computed : names.length > 0) {
-      pending = this.#all(this.#emit(pending), queryOutputs(query), names)
+    if (pending.groupBy === null ? key === null && computed : orders.length > 0) {
+      pending = this.#all(this.#emit(pending), queryOutputs(query), orders)
     }
     const { draft, groupBy, outputs } = pending
     const order = query.order.map(({ descending, nullsFirst }, index): OrderIr => {
-      return { expression: named(outputs, names[index] ?? ''), descending, nullsFirst }
+      return { expression: named(outputs, orders[index] ?? ''), descending, nullsFirst }
     })
     const shown = new Set(queryOutputs(query).map(({ name }) => name))
     const select = outputs.filter(({ name }) => shown.has(name))

@@ -226,7 +226,7 @@ test.each<[what: string, build: (q: Steps) => unknown, expected: string]>([
   [
     'an aggregate of a condition',
     select((v) => ({ a: f.sum(f.isNull(v['userId'])) })),
-    `${INVALID} v.select.a: sum needs numbers, and isNull (boolean) is not one`,
+    `${INVALID} v.select.a: sum needs numbers, and isNull(…) (boolean) is not one`,
   ],
   [
     'a sum of nothing',
