@@ -29,6 +29,8 @@ export interface ColumnContract {
   readonly list: boolean
   /** Whether a row may hold `null`. Lists are never null: Prisma reads a null list as empty. */
   readonly nullable: boolean
+  /** Never in a contract: a list that a view aggregated, which may be NULL and hold NULLs. */
+  readonly nulls?: true
 }
 
 /** A foreign key, as the model that holds it declares it. */

@@ -1,4 +1,5 @@
 import { invariant } from '../core/errors.ts'
+import { formatArrayLiteral } from '../values/array-literal.ts'
 import type { Column } from '../zset/column.ts'
 import { InternedColumn } from '../zset/interned-column.ts'
 import type { Collect } from './ordered-rows.ts'
@@ -9,6 +10,15 @@ export function collectArray(column: Column): Collect<readonly unknown[] | null>
     const values: unknown[] = []
     for (const slot of slots) values.push(slot < 0 ? null : column.value(slot))
     return values.length === 0 ? null : Object.freeze(values)
+  }
+}
+
+/** `array_agg` in Postgres' text form, every value with all its digits. */
+export function collectArrayText(column: Column): Collect<string | null> {
+  return (slots) => {
+    const texts: (string | null)[] = []
+    for (const slot of slots) texts.push(slot < 0 ? null : column.text(slot))
+    return texts.length === 0 ? null : formatArrayLiteral(texts)
   }
 }
 

@@ -1,4 +1,5 @@
 import { compareNumericText } from '../values/numeric.ts'
+import { parsePgTypeName } from '../values/pg-type.ts'
 import type { Column } from '../zset/column.ts'
 import { Float64Column } from '../zset/float64-column.ts'
 import { Int64Column } from '../zset/int64-column.ts'
@@ -52,7 +53,7 @@ function comparePresent(column: Column): SlotComparison {
   const { rows, stride, offset } = column
   if (column instanceof InternedColumn) {
     const { interner } = column
-    if (column.contract.type === 'Decimal' && !column.contract.list) {
+    if (!column.contract.list && parsePgTypeName(column.contract.pgType).base === 'numeric') {
       return (a, b) => {
         const left = rows.words[a * stride + offset]!
         const right = rows.words[b * stride + offset]!

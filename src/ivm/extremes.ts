@@ -9,6 +9,7 @@ import type { GroupRecords } from './group-records.ts'
 
 const DOUBLE = new Float64Array(1)
 const HALVES = new Int32Array(DOUBLE.buffer)
+const FOUND = new Int32Array(2)
 
 /**
  * `min` and `max` of one argument: every present value of every group in order.
@@ -74,27 +75,28 @@ export class Extremes implements Accumulator {
 
   /** The public value of the least or the greatest value, null if there is none. */
   value(group: number, end: 'min' | 'max'): unknown {
-    return this.#find(group, end) ? this.#column.publicOf(this.#words[0]!, this.#words[1]!) : null
+    return this.#find(group, end) ? this.#column.publicOf(FOUND[0]!, FOUND[1]!) : null
   }
 
-  /** What expressions see of it. */
-  valueOf(group: number, end: 'min' | 'max'): Value {
-    return this.#find(group, end) ? this.#column.valueOfWords(this.#words[0]!, this.#words[1]!) : null
+  /** The same as an expression has it: with microseconds, and whatever cannot be shown. */
+  kept(group: number, end: 'min' | 'max'): Value {
+    return this.#find(group, end) ? this.#column.valueOfWords(FOUND[0]!, FOUND[1]!) : null
   }
 
-  /** Loads the words of an end; false if there is none. */
+  /** Puts the words of a value into FOUND; false if there is none. */
   #find(group: number, end: 'min' | 'max'): boolean {
     const root = this.#records.numbers[group * this.#records.stride + this.#offset]!
     const node = end === 'min' ? this.#values.first(root) : this.#values.last(root)
     if (node === 0) return false
-    const words = this.#words
-    words[0] = this.#values.word0(node)
-    words[1] = this.#values.word1(node)
+    let word0 = this.#values.word0(node)
+    let word1 = this.#values.word1(node)
     if (this.#double) {
-      unsort(words[0], words[1])
-      words[0] = HALVES[0]!
-      words[1] = HALVES[1]!
+      unsort(word0, word1)
+      word0 = HALVES[0]!
+      word1 = HALVES[1]!
     }
+    FOUND[0] = word0
+    FOUND[1] = word1
     return true
   }
 

@@ -148,7 +148,7 @@ export function listCodec(column: ColumnContract, place: string, element: ValueC
       if (elements === undefined) throw undecodable(place, pgType, 'no array')
       return elements.map((item) => {
         if (item !== null) return element.publicFromText(item)
-        if (column.type === 'Json') return null
+        if (column.type === 'Json' || column.nulls === true) return null
         throw unshowable(place, pgType, 'a NULL inside the list')
       })
     },

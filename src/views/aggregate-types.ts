@@ -72,7 +72,7 @@ export function typeAggregate(name: AggregateName, argument: TypeIr): AggregateT
         }
       }
       return capability.read
-        ? { type: { ...argument, pgType: elementType(argument), list: true, nullable: true } }
+        ? { type: { ...argument, pgType: elementType(argument), list: true, nullable: true, nulls: true } }
         : { use: 'used in arrayAgg', reason }
     case 'stringAgg':
       if (!TEXT_BASES.has(base)) return { needs: 'texts' }

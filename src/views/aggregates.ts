@@ -1,11 +1,11 @@
 import type { DecimalLike } from '../contract/schema-contract.ts'
-import type { Aggregate, ColumnRef, Predicate } from './expression.ts'
+import type { Aggregate, RowValue } from './expression.ts'
 import type { AverageOf, SumOf } from './infer.ts'
 import { aggregate } from './make-aggregate.ts'
 
 /**
- * How many rows the group has; with a column, in how many of them it is not null. A number; 0 where a left
- * join found no row and the column is of the joined table.
+ * How many rows the group has; with a value, in how many of them it is not null. A number; 0 where a left
+ * join found no row and the value is of the joined table.
  *
  * @example
  * ```ts
@@ -16,8 +16,8 @@ import { aggregate } from './make-aggregate.ts'
  *   q.from({ v: Visit }).select(({ v }) => ({ visits: count(), rated: count(v.visitRating) })))
  * ```
  */
-export function count(column?: ColumnRef<unknown, string>): Aggregate<number> {
-  return aggregate('count', column ?? null)
+export function count(value?: RowValue<unknown>): Aggregate<number> {
+  return aggregate('count', value ?? null)
 }
 
 /**
@@ -36,9 +36,9 @@ export function count(column?: ColumnRef<unknown, string>): Aggregate<number> {
  * ```
  */
 export function sum<T extends number | bigint | DecimalLike | null>(
-  column: ColumnRef<T, string>,
+  value: RowValue<T>,
 ): Aggregate<SumOf<NonNullable<T>> | null> {
-  return aggregate('sum', column)
+  return aggregate('sum', value)
 }
 
 /**
@@ -57,9 +57,9 @@ export function sum<T extends number | bigint | DecimalLike | null>(
  * ```
  */
 export function avg<T extends number | bigint | DecimalLike | null>(
-  column: ColumnRef<T, string>,
+  value: RowValue<T>,
 ): Aggregate<AverageOf<NonNullable<T>> | null> {
-  return aggregate('avg', column)
+  return aggregate('avg', value)
 }
 
 /**
@@ -77,9 +77,9 @@ export function avg<T extends number | bigint | DecimalLike | null>(
  * ```
  */
 export function min<T extends number | bigint | string | Date | DecimalLike | null>(
-  column: ColumnRef<T, string>,
+  value: RowValue<T>,
 ): Aggregate<NonNullable<T> | null> {
-  return aggregate('min', column)
+  return aggregate('min', value)
 }
 
 /**
@@ -97,9 +97,9 @@ export function min<T extends number | bigint | string | Date | DecimalLike | nu
  * ```
  */
 export function max<T extends number | bigint | string | Date | DecimalLike | null>(
-  column: ColumnRef<T, string>,
+  value: RowValue<T>,
 ): Aggregate<NonNullable<T> | null> {
-  return aggregate('max', column)
+  return aggregate('max', value)
 }
 
 /**
@@ -116,8 +116,8 @@ export function max<T extends number | bigint | string | Date | DecimalLike | nu
  *     .select(({ v }) => ({ id: v.restaurantId, ratings: countDistinct(v.visitRating) })))
  * ```
  */
-export function countDistinct(column: ColumnRef<unknown, string>): Aggregate<number> {
-  return aggregate('countDistinct', column)
+export function countDistinct(value: RowValue<unknown>): Aggregate<number> {
+  return aggregate('countDistinct', value)
 }
 
 /**
@@ -132,7 +132,7 @@ export function countDistinct(column: ColumnRef<unknown, string>): Aggregate<num
  *   q.from({ u: User }).select(({ u }) => ({ active: boolAnd(u.active) })))
  * ```
  */
-export function boolAnd(condition: Predicate): Aggregate<boolean | null> {
+export function boolAnd(condition: RowValue<boolean | null>): Aggregate<boolean | null> {
   return aggregate('boolAnd', condition)
 }
 
@@ -150,6 +150,6 @@ export function boolAnd(condition: Predicate): Aggregate<boolean | null> {
  *     .select(({ u }) => ({ role: u.role, active: boolOr(u.active) })))
  * ```
  */
-export function boolOr(condition: Predicate): Aggregate<boolean | null> {
+export function boolOr(condition: RowValue<boolean | null>): Aggregate<boolean | null> {
   return aggregate('boolOr', condition)
 }

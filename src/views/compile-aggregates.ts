@@ -4,7 +4,7 @@ import { DbsyncError, invariant } from '../core/errors.ts'
 import { type Accumulator, CountAccumulator, type PresentCount } from '../ivm/accumulator.ts'
 import { makeAverage, makeAverageValue, makeSum, makeSumValue } from '../ivm/aggregate-value.ts'
 import type { GroupTuples } from '../ivm/circuit.ts'
-import { collectArray, collectJson, collectString } from '../ivm/collect.ts'
+import { collectArray, collectArrayText, collectJson, collectString } from '../ivm/collect.ts'
 import type { ColumnOperand } from '../ivm/comparison.ts'
 import { DistinctValues } from '../ivm/distinct-values.ts'
 import { Extremes } from '../ivm/extremes.ts'
@@ -17,6 +17,7 @@ import { Int32Sum, Int64Sum, ScaledSum, type Summing } from '../ivm/sum-accumula
 import { TruthCounts } from '../ivm/truth-counts.ts'
 import { TupleCount } from '../ivm/tuple-count.ts'
 import { WideSum } from '../ivm/wide-sum.ts'
+import { parsePgTypeName } from '../values/pg-type.ts'
 import type { Value } from '../values/value.ts'
 import { Float64Column } from '../zset/float64-column.ts'
 import { Int32Column } from '../zset/int32-column.ts'
@@ -121,38 +122,29 @@ export class AggregateStates {
   }
 
   /**
-   * What expressions see of an aggregate: with all digits, where what is shown may have fewer. Undefined: what is shown is all.
+   * The values of an aggregate as expressions have them, for the columns of derived tables; null where what is shown
+   * holds all of the value.
    *
    * Throws: as {@link output}.
    */
-  value(aggregate: AggregateIr, path: string): ((group: number) => Value) | undefined {
+  kept(aggregate: AggregateIr, path: string): ((group: number) => Value) | null {
     const { name, argument, type } = aggregate
-    if (argument?.kind !== 'column') return undefined
+    if (argument?.kind !== 'column') return null
     const operand = this.#context.resolve(argument)
-    const rows = this.#rowsOf(aggregate, path)
-    switch (name) {
-      case 'min':
-      case 'max': {
-        const extremes = this.#extremes(operand, rows)
-        return (group) => extremes.valueOf(group, name)
-      }
-      case 'sum':
-        return makeSumValue(this.#sums(operand, rows, path), type.pgType === 'bigint')
-      case 'avg':
-        return type.pgType === 'numeric' ? makeAverageValue(this.#sums(operand, rows, path)) : undefined
-      default:
-        return undefined
+    const { column } = operand
+    if (name === 'sum') {
+      return makeSumValue(this.#sums(operand, this.#rowsOf(aggregate, path), path), type.pgType === 'bigint')
     }
-  }
-
-  #extremes(operand: ColumnOperand, rows: RowsOf): Extremes {
-    const { source, column } = operand
-    return this.#state(
-      'extremes',
-      operand,
-      rows,
-      () => new Extremes(source, column, this.#context.groups.records),
-    )
+    if (name === 'avg' && type.pgType === 'numeric') {
+      return makeAverageValue(this.#sums(operand, this.#rowsOf(aggregate, path), path))
+    }
+    if (name === 'min' || name === 'max') {
+      const extremes = this.#extremes(operand, this.#rowsOf(aggregate, path))
+      return (group) => extremes.kept(group, name)
+    }
+    if (name !== 'arrayAgg') return null
+    const rows = this.#ordered(aggregate, this.#rowsOf(aggregate, path))
+    return rows.show(column.changeBit, collectArrayText(column))
   }
 
   #rowsOf({ filter }: AggregateIr, path: string): RowsOf {
@@ -211,6 +203,16 @@ export class AggregateStates {
   #sums(operand: ColumnOperand, rows: RowsOf, path: string): Summing {
     return this.#state('sum', operand, rows, () =>
       makeSums(operand, path, this.#context.groups.records, this.#presentCount(operand, rows)),
+    )
+  }
+
+  #extremes(operand: ColumnOperand, rows: RowsOf): Extremes {
+    const { source, column } = operand
+    return this.#state(
+      'extremes',
+      operand,
+      rows,
+      () => new Extremes(source, column, this.#context.groups.records),
     )
   }
 
@@ -283,15 +285,17 @@ function makeSums(
   if (column instanceof Int32Column && column.contract.type === 'Int') {
     return new Int32Sum(source, column, records, counted)
   }
-  const { type } = column.contract
-  // A count is an Int that Postgres keeps as a bigint.
-  if (column instanceof Int64Column && (type === 'BigInt' || type === 'Int')) {
+  // A count is an Int that is kept as a bigint.
+  if (
+    column instanceof Int64Column &&
+    (column.contract.type === 'BigInt' || column.contract.type === 'Int')
+  ) {
     return new Int64Sum(source, column, records, counted)
   }
   if (column instanceof Float64Column && column.codec.scale !== null && column.contract.type === 'Decimal') {
     return new ScaledSum(source, column, records, column.codec.scale, counted)
   }
-  if (column instanceof InternedColumn && (type === 'Decimal' || type === 'BigInt' || type === 'Int'))
+  if (column instanceof InternedColumn && parsePgTypeName(column.contract.pgType).base === 'numeric')
     return new WideSum(source, column)
   throw new DbsyncError(
     'VIEW.NOT_EXACT',

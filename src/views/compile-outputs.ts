@@ -51,7 +51,8 @@ function compileOutput(
     const { source, column } = context.resolve(expression)
     const part = groups.parts.find((item) => item.source === source && item.column === column)
     invariant(part !== undefined, 'an output that is not grouped by')
-    const list = column.contract.list && plan.sources[source]?.optional !== true
+    const { list: isList, nulls } = column.contract
+    const list = isList && nulls !== true && plan.sources[source]?.optional !== true
     return (group) => groups.value(group, part) ?? (list ? [] : null)
   }
   if (expression.kind === 'column') {

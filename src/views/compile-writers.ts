@@ -10,7 +10,7 @@ import { AggregateStates, type OutputContext } from './compile-aggregates.ts'
 import type { Accumulator } from '../ivm/accumulator.ts'
 import type { RowsIr } from './block-ir.ts'
 import { rowsText } from './show-rows.ts'
-import type { ColumnIr, ExpressionIr, OutputIr } from './view-ir.ts'
+import type { AggregateIr, ColumnIr, ExpressionIr, OutputIr } from './view-ir.ts'
 
 /** The writers of a derived table and the aggregate states that they read. */
 export interface CompiledWriters {
@@ -70,12 +70,8 @@ function compileWriter(
   switch (expression.kind) {
     case 'column':
       return writeColumn(expression, target, context)
-    case 'aggregate': {
-      const path = `${context.plan.ir.name}.select.${name}`
-      const value = states.value(expression, path)
-      if (value === undefined) return writeText(states.output(expression, path), target)
-      return (group, slot) => target.put(slot, value(group))
-    }
+    case 'aggregate':
+      return writeAggregate(expression, target, states, `${context.plan.ir.name}.select.${name}`)
     case 'literal': {
       const bytes = expression.text === null ? null : Buffer.from(expression.text)
       return (_, slot) => {
@@ -107,6 +103,17 @@ function writeColumn(column: ColumnIr, target: Column, context: OutputContext): 
       target.setNull(slot)
     else target.putWords(slot, word, origin.width === 2 ? groups.word(group, part.at + 1) : 0)
   }
+}
+
+function writeAggregate(
+  aggregate: AggregateIr,
+  target: Column,
+  states: AggregateStates,
+  path: string,
+): RowWriter {
+  const kept = states.kept(aggregate, path)
+  if (kept === null) return writeText(states.output(aggregate, path), target)
+  return (group, slot) => target.put(slot, kept(group))
 }
 
 function writeText(value: (group: number) => unknown, target: Column): RowWriter {

@@ -17,6 +17,11 @@ export interface Expression<T> {
   readonly $type?: T
 }
 
+/** A value of a row: a column, or a function of columns. */
+export interface RowValue<T> extends Expression<T> {
+  readonly kind: 'column' | 'call'
+}
+
 /** A column of a table in scope, `r.name`; `Path` is `r.name`. */
 export interface ColumnRef<T, Path extends string> {
   readonly [EXPRESSION]: true

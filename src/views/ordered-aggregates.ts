@@ -1,4 +1,4 @@
-import type { ColumnRef } from './expression.ts'
+import type { RowValue } from './expression.ts'
 import { orderedAggregate, type AggregateWithoutOrder } from './make-aggregate.ts'
 
 /**
@@ -19,8 +19,8 @@ import { orderedAggregate, type AggregateWithoutOrder } from './make-aggregate.t
  *     })))
  * ```
  */
-export function arrayAgg<T>(column: ColumnRef<T, string>): AggregateWithoutOrder<readonly T[] | null> {
-  return orderedAggregate('arrayAgg', column)
+export function arrayAgg<T>(value: RowValue<T>): AggregateWithoutOrder<readonly T[] | null> {
+  return orderedAggregate('arrayAgg', value)
 }
 
 /**
@@ -36,10 +36,10 @@ export function arrayAgg<T>(column: ColumnRef<T, string>): AggregateWithoutOrder
  * ```
  */
 export function stringAgg(
-  column: ColumnRef<string | null, string>,
+  value: RowValue<string | null>,
   separator: string,
 ): AggregateWithoutOrder<string | null> {
-  return orderedAggregate('stringAgg', column, { separator })
+  return orderedAggregate('stringAgg', value, { separator })
 }
 
 /**
@@ -57,8 +57,8 @@ export function stringAgg(
  *     .select(({ u }) => ({ active: u.active, roles: jsonAgg(u.role).orderBy(asc(u.id)) })))
  * ```
  */
-export function jsonAgg<T>(column: ColumnRef<T, string>): AggregateWithoutOrder<readonly JsonOf<T>[] | null> {
-  return orderedAggregate('jsonAgg', column)
+export function jsonAgg<T>(value: RowValue<T>): AggregateWithoutOrder<readonly JsonOf<T>[] | null> {
+  return orderedAggregate('jsonAgg', value)
 }
 
 /** An enum's label need not be its name in the schema. */

@@ -71,7 +71,7 @@ export function withDerived(schema: Schema, models: readonly DerivedModel[]): Sc
 
 /** A column of a derived table. */
 export function derivedColumn(field: string, type: TypeIr): ColumnContract {
-  const { scalar, enum: label, pgType, list, nullable } = type
+  const { scalar, enum: label, pgType, list, nullable, nulls } = type
   return {
     field,
     column: field,
@@ -80,5 +80,6 @@ export function derivedColumn(field: string, type: TypeIr): ColumnContract {
     pgType,
     list,
     nullable,
+    ...(nulls === undefined ? {} : { nulls }),
   }
 }

@@ -13,6 +13,8 @@ export interface TypeIr {
   readonly pgType: string
   readonly list: boolean
   readonly nullable: boolean
+  /** Of `arrayAgg`'s list: it may be NULL, which is not the empty list, and hold NULLs. */
+  readonly nulls?: true
 }
 
 /** A column of one source in scope; of the outputs where `source` is empty, as in ORDER BY of a set operation. */

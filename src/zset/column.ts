@@ -1,6 +1,8 @@
 import type { ColumnContract } from '../contract/schema-contract.ts'
 import { undecodable } from '../values/codec-errors.ts'
 import type { ValueCodec } from '../values/value-codec.ts'
+import { textOfKind } from '../values/text-of-value.ts'
+import { textOfValue } from '../values/value-of-text.ts'
 import type { Value } from '../values/value.ts'
 import type { RowStorage } from './row-storage.ts'
 
@@ -119,15 +121,18 @@ export abstract class Column {
 
   /** The public value of a slot: null for NULL, an empty list for a NULL list. */
   value(slot: number): unknown {
-    if (this.isNull(slot)) return this.contract.list ? [] : null
+    if (this.isNull(slot)) return this.contract.list && this.contract.nulls !== true ? [] : null
     const at = slot * this.stride + this.offset
     const { words } = this.rows
     return this.publicOf(words[at]!, this.width === 2 ? words[at + 1]! : 0)
   }
 
-  /** Postgres' text of what a slot holds, as far as its public value tells; null for NULL. */
+  /** Postgres' text of what a slot holds, with all its digits; null for NULL. */
   text(slot: number): string | null {
-    return this.isNull(slot) ? null : this.codec.textFromPublic(this.value(slot))
+    const value = this.valueOf(slot)
+    if (value === null) return null
+    // A label is its own text.
+    return this.contract.enum === undefined ? textOfKind(value, this.contract.pgType) : textOfValue(value)
   }
 
   protected clearNull(base: number): void {

@@ -141,4 +141,94 @@ export const AGGREGATE_VIEWS: readonly ViewDefinition[] = [
         distinctShops: countDistinct(h.id),
       })),
   ),
+  // What an aggregate reads is computed, or of several tables.
+  defineView('computed_arguments', (q) =>
+    q
+      .from({ h: Shop })
+      .leftJoin({ s: Sale }, ({ h, s }) => eq(s.shopId, h.id))
+      .groupBy(({ h }) => [h.city])
+      .select(({ h, s }) => ({
+        city: h.city,
+        rows: count(),
+        all: boolAnd(gt(s.qty, 0)),
+        some: boolOr(or(gt(s.qty, 2), isNull(h.regionId))),
+        both: count().filter(and(gt(s.qty, 0), eq(h.name, 'S1'))),
+        qty: sum(s.qty).filter(eq(h.name, 'S1')),
+        notes: arrayAgg(s.note).orderBy(asc(h.name), asc(s.line), asc(s.id)).filter(gt(s.qty, 0)),
+        byTruth: arrayAgg(s.id).orderBy(desc(gt(s.qty, 0)), asc(s.line), asc(s.id)),
+        names: stringAgg(h.name, ',').orderBy(asc(h.id), desc(s.at)),
+        flags: countDistinct(gt(s.qty, 1)),
+      })),
+  ),
+  defineView('of_several_tables', (q) =>
+    q
+      .from({ h: Shop })
+      .leftJoin({ s: Sale }, ({ h, s }) => eq(s.shopId, h.id))
+      .groupBy(({ h }) => [h.city])
+      .select(({ h, s }) => ({
+        city: h.city,
+        notes: arrayAgg(s.note).orderBy(desc(h.name), asc(s.line), asc(s.id)),
+        qty: sum(s.qty).filter(eq(h.name, 'S1')),
+      })),
+  ),
+  // Aggregates go through tables of their own: HAVING, a query in FROM.
+  defineView('having', (q) =>
+    q
+      .from({ s: Sale })
+      .groupBy(({ s }) => [s.shopId])
+      .having(({ s }) => and(gt(countDistinct(s.note), 1), lt(count().filter(s.flag), 4)))
+      .select(({ s }) => ({
+        shop: s.shopId,
+        notes: arrayAgg(s.note).orderBy(asc(s.note)),
+        times: arrayAgg(s.at).orderBy(desc(s.at)),
+        amounts: arrayAgg(s.amount).orderBy(asc(s.amount)),
+        moods: arrayAgg(s.mood).orderBy(asc(s.line), asc(s.id)),
+        raw: arrayAgg(s.raw).orderBy(asc(s.raw)),
+        none: arrayAgg(s.qty).orderBy(asc(s.qty)).filter(gt(s.qty, 4)),
+        text: stringAgg(s.note, ', ').orderBy(desc(s.note)),
+        json: jsonAgg(s.doc).orderBy(asc(s.line), asc(s.id)),
+        all: boolAnd(s.flag),
+        last: max(s.at),
+        total: sum(s.amount),
+      })),
+  ),
+  defineView('over_groups', (q) =>
+    q
+      .from({
+        g: q
+          .from({ s: Sale })
+          .groupBy(({ s }) => [s.shopId])
+          .select(({ s }) => ({
+            shop: s.shopId,
+            last: max(s.at),
+            notes: arrayAgg(s.note).orderBy(asc(s.note)),
+            kinds: countDistinct(s.note),
+            good: boolAnd(s.flag),
+          })),
+      })
+      .innerJoin({ h: Shop }, ({ g, h }) => eq(g.shop, h.id))
+      .groupBy(({ h }) => [h.city])
+      .select(({ g, h }) => ({
+        city: h.city,
+        kinds: sum(g.kinds),
+        allGood: boolAnd(g.good),
+        last: max(g.last),
+        times: countDistinct(g.last),
+        shops: arrayAgg(g.kinds).orderBy(desc(g.last), asc(g.shop)),
+      })),
+  ),
+  defineView('with_arrays', (q) =>
+    q
+      .from({
+        g: q
+          .from({ s: Sale })
+          .groupBy(({ s }) => [s.shopId])
+          .select(({ s }) => ({
+            shop: s.shopId,
+            notes: arrayAgg(s.note).orderBy(asc(s.note)),
+            few: arrayAgg(s.day).orderBy(asc(s.day)).filter(gt(s.qty, 3)),
+          })),
+      })
+      .select(({ g }) => ({ shop: g.shop, notes: g.notes, few: g.few })),
+  ),
 ]

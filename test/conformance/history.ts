@@ -186,6 +186,7 @@ export async function history(
       feed(mirror, known, now, sql.startsWith('UPDATE'))
       known = now
     }
+    mirror.replica.flush()
     for (const view of views) {
       const state = mirror.replica.views.get(view.name)
       const rows = [...(state?.rows() ?? [])]

@@ -14,6 +14,8 @@ import { Mirror, type TextRow } from './mirror.ts'
 
 /** Every type that ORDER BY may use, and an expression that makes a value of it of the row number `i`. */
 const TYPES = [
+  // What the sum of counts is.
+  ['whole', 'Int', 'numeric', 'hashint4(i) % 100000'],
   ['small', 'Int', 'smallint', '(hashint4(i) % 32768)::int2'],
   ['int', 'Int', 'integer', 'hashint4(i)'],
   ['big', 'BigInt', 'bigint', 'hashint8extended(i, 7)'],

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { DistinctValues } from '../../../src/ivm/distinct-values.ts'
 import { GroupRecords } from '../../../src/ivm/group-records.ts'
 import { OrderedRows } from '../../../src/ivm/ordered-rows.ts'
-import { boolAnd, boolOr, count, countDistinct, sum } from '../../../src/views/aggregates.ts'
+import { boolAnd, boolOr, count, countDistinct, max, sum } from '../../../src/views/aggregates.ts'
 import { eq, gt } from '../../../src/views/comparisons.ts'
 import { defineView } from '../../../src/views/define-view.ts'
 import { arrayAgg, jsonAgg, stringAgg } from '../../../src/views/ordered-aggregates.ts'
@@ -83,6 +83,52 @@ test('a group without values shows 0, null and no empty array, as SQL has it', (
   expect(view?.get()).toEqual({ ...empty, ids: [1n], json: [null] })
   mirror.change('Sale', sale(1), null)
   expect(view?.get()).toEqual(empty)
+})
+
+test('an aggregated array keeps its NULLs, and is null rather than empty, through a query in FROM', () => {
+  const outer = defineView('outer', (q) =>
+    q
+      .from({
+        g: q
+          .from({ s: Sale })
+          .groupBy(({ s }) => [s.shopId])
+          .select(({ s }) => ({
+            shop: s.shopId,
+            notes: arrayAgg(s.note).orderBy(asc(s.note)),
+            few: arrayAgg(s.at).orderBy(asc(s.at)).filter(gt(s.qty, 0)),
+          })),
+      })
+      .select(({ g }) => ({ shop: g.shop, notes: g.notes, few: g.few })),
+  )
+  const mirror = new Mirror(schema, [outer.ir])
+  mirror.change('Sale', null, sale(1, { note: 'it,s "x"' }))
+  mirror.change('Sale', null, sale(2))
+  mirror.replica.flush()
+  const view = mirror.replica.views.get('outer')
+  expect([...(view?.rows() ?? [])]).toEqual([{ shop: 'a', notes: ['it,s "x"', null], few: null }])
+  mirror.change('Sale', sale(2), sale(2, { qty: '1', at: '2024-01-01 00:00:00+00' }))
+  mirror.replica.flush()
+  expect([...(view?.rows() ?? [])]).toEqual([
+    { shop: 'a', notes: ['it,s "x"', null], few: [new Date('2024-01-01')] },
+  ])
+})
+
+test('the greatest time of a query in FROM has its microseconds', () => {
+  const outer = defineView('outer', (q) =>
+    q
+      .from({
+        g: q
+          .from({ s: Sale })
+          .groupBy(({ s }) => [s.shopId])
+          .select(({ s }) => ({ shop: s.shopId, last: max(s.at) })),
+      })
+      .select(({ g }) => ({ times: countDistinct(g.last) })),
+  )
+  const mirror = new Mirror(schema, [outer.ir])
+  mirror.change('Sale', null, sale(1, { at: '2024-01-01 00:00:00.000001+00' }))
+  mirror.change('Sale', null, sale(2, { at: '2024-01-01 00:00:00.000002+00', shopId: 'b' }))
+  mirror.replica.flush()
+  expect(mirror.replica.views.get('outer')?.get()).toEqual({ times: 2 })
 })
 
 test('what an ordered aggregate shows is frozen, and the same object until one of its rows changes', () => {
