@@ -173,7 +173,7 @@ export class ViewCell implements MemoryView<AnyRow, unknown, unknown> {
     if (isObject(match)) return state.where(match)
     throw new DbsyncError(
       'CONFIG.INVALID_OPTIONS',
-      `${this.name}.where: found ${match === null ? 'null' : `a ${typeof match}`}; need an object. Give the columns of an index by their names.`,
+      `${this.name}.where: found ${match === null || match === undefined ? String(match) : `a ${typeof match}`}; need an object. Give the columns of an index by their names.`,
     )
   }
 

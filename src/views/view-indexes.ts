@@ -4,6 +4,7 @@ import { codecFor } from '../values/codec-for.ts'
 import { capabilityOf } from './capabilities.ts'
 import type { ViewDefinition } from './define-view.ts'
 import { Problems } from './problems.ts'
+import { queryOutputs } from './query-outputs.ts'
 import type { QueryIr, TypeIr, ViewIr } from './view-ir.ts'
 
 /**
@@ -77,13 +78,8 @@ export function indexColumnsOf({ ir, indexes, schema }: ViewDefinition): readonl
   )
 }
 
-/** The types of a query's outputs, by name in their order. */
 function outputTypes(query: QueryIr): ReadonlyMap<string, TypeIr> {
-  if (query.kind === 'select') {
-    return new Map(query.select.map(({ name, expression }) => [name, expression.type]))
-  }
-  const [first] = query.inputs
-  return first === undefined ? new Map() : outputTypes(first)
+  return new Map(queryOutputs(query).map(({ name, expression }) => [name, expression.type]))
 }
 
 function indexColumn(schema: Schema, view: string, name: string, type: TypeIr): IndexColumn {

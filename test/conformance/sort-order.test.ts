@@ -112,6 +112,22 @@ const view = defineView('orders', (q) =>
   ),
 )
 
+/** Rows in the order of each type, up and down. */
+const ordered = TYPES.flatMap(([name]) => [
+  defineView(`rows_by_${name}`, (q) =>
+    q
+      .from({ t: Item })
+      .select(({ t }) => ({ id: t.id }))
+      .orderBy(({ t }) => [asc(t[name]), asc(t.id)]),
+  ),
+  defineView(`rows_by_${name}_down`, (q) =>
+    q
+      .from({ t: Item })
+      .select(({ t }) => ({ id: t.id }))
+      .orderBy(({ t }) => [desc(t[name], { nulls: 'last' }), desc(t.id)]),
+  ),
+])
+
 test('values of every sortable type stand in the order of the server, the odd ones and NULL too', async () => {
   await using db = await testDatabase({ schema: 'empty' })
   const client = await db.connect()
@@ -130,8 +146,13 @@ test('values of every sortable type stand in the order of the server, the odd on
     types: { getTypeParser: () => (text: string) => text },
   })
   expect(rows).toHaveLength(300)
-  const mirror = new Mirror(schema, [view.ir])
+  const mirror = new Mirror(schema, [view.ir, ...ordered.map(({ ir }) => ir)])
   for (const row of rows) mirror.change('Item', null, row)
   const state = mirror.replica.views.get('orders')
   expect((await compareView(view, state?.rows() ?? [], client)).map(formatDifference)).toEqual([])
+  for (const { name, sql } of ordered) {
+    const answer = await client.query<{ id: number }>(sql)
+    const shown = [...(mirror.replica.views.get(name)?.rows() ?? [])]
+    expect([name, ...shown.map((row) => row['id'])]).toEqual([name, ...answer.rows.map(({ id }) => id)])
+  }
 })

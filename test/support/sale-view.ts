@@ -119,7 +119,7 @@ export class SaleView {
   }
 
   #read(row: SaleRow): number {
-    const values: Readonly<Record<string, unknown>> = { ...row, line: 1 }
+    const values: Readonly<Record<string, string | number | null>> = { ...row, line: 1 }
     const slot = this.table.allocate()
     for (const column of this.table.columns) {
       const value = values[column.contract.field] ?? null

@@ -212,3 +212,50 @@ test('a read after a change looks at what changed, not at the whole view', () =>
   expect(few.compared).toBeLessThanOrEqual(8)
   expect(many.compared).toBeLessThanOrEqual(15)
 })
+
+test('a row is got by any value of its key, and by no other', () => {
+  const texts = ['', 'a', 'A', 'é', '日本', '😀', 'x'.repeat(64), 'x'.repeat(65), `${'x'.repeat(63)}é`]
+  const bigints = [0n, 1n, -1n, 4294967296n, -4294967297n, 9007199254740993n, -9223372036854775808n]
+  const numbers = [0, -1, 2147483647, -2147483648]
+  const byNote = defineView('by_note', (q) =>
+    q
+      .from({ s: Sale })
+      .groupBy(({ s }) => [s.note])
+      .select(({ s }) => ({ note: s.note })),
+  )
+  const byBoth = defineView('by_both', (q) =>
+    q
+      .from({ s: Sale })
+      .groupBy(({ s }) => [s.big, s.qty])
+      .select(({ s }) => ({ big: s.big, qty: s.qty })),
+  )
+  const mirror = new Mirror(schema, [byNote.ir, byBoth.ir])
+  for (const [id, note] of texts.entries()) mirror.change('Sale', null, { id: String(id), line: '1', note })
+  bigints.forEach((big, row) => {
+    for (const [line, qty] of numbers.entries()) {
+      mirror.change('Sale', null, {
+        id: String(row),
+        line: String(line + 2),
+        note: 'a',
+        big: String(big),
+        qty: String(qty),
+      })
+    }
+  })
+  const notes = stateOf(mirror, byNote)
+  expect(texts.map((note) => notes.get(note))).toEqual(texts.map((note) => ({ note })))
+  const others = ['b', 'x', 'x'.repeat(63), 'x'.repeat(66), 'É', '\u00c3', 'e']
+  expect(others.filter((note) => notes.get(note) !== undefined)).toEqual([])
+  const both = stateOf(mirror, byBoth)
+  for (const big of bigints) {
+    expect(numbers.map((qty) => both.get({ big, qty }))).toEqual(numbers.map((qty) => ({ big, qty })))
+    expect([5, 2 ** 32, 2147483648].map((qty) => both.get({ big, qty }))).toEqual([
+      undefined,
+      undefined,
+      undefined,
+    ])
+  }
+  expect(both.get({ big: 2n, qty: 0 })).toBeUndefined()
+  expect(both.get({ big: 1, qty: -0 })).toEqual({ big: 1n, qty: 0 })
+  expect(both.get({ qty: null, big: null })).toEqual({ big: null, qty: null })
+})

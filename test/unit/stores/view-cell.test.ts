@@ -5,6 +5,7 @@ import type { ViewState } from '../../../src/ivm/view-state.ts'
 import { ViewCell, type ViewBatch } from '../../../src/stores/memory-view.ts'
 import { count } from '../../../src/views/aggregates.ts'
 import { defineView, type ViewDefinition } from '../../../src/views/define-view.ts'
+import { indexColumnsOf } from '../../../src/views/view-indexes.ts'
 import { Sale, schema, Shop } from '../../conformance/fixture.ts'
 import { Mirror, type TextRow } from '../../conformance/mirror.ts'
 
@@ -156,6 +157,40 @@ test('a view cannot be read before it is live; stale it shows the old rows at th
   cell.goStale()
   watched.position = lsn(30n)
   expect([cell.readiness, cell.lsn, cell.get('a')?.['name']]).toEqual(['stale', 20n, 'A'])
+})
+
+test('rows are found by an index in every state that the view is given', () => {
+  const byName = defineView(
+    'by_name',
+    (q) => q.from({ h: Shop }).select(({ h }) => ({ id: h.id, name: h.name })),
+    { indexes: [['name']] },
+  )
+  const hooks = { position: () => lsn(1n), onDemand() {}, onListenerError() {} }
+  const cell = new ViewCell('by_name', ['id'], hooks, indexColumnsOf(byName))
+  const refusalOf = (read: () => unknown): unknown => {
+    try {
+      return read()
+    } catch (error) {
+      return isDbsyncError(error) ? `${error.code} ${error.message}` : error
+    }
+  }
+  expect(refusalOf(() => cell.where({ name: 'A' }))).toMatch(/^SYNC.NOT_READY/)
+  expect(refusalOf(() => cell.all())).toMatch(/^SYNC.NOT_READY/)
+  cell.goLive(stateOf(byName, [shop('a', 'A'), shop('b', 'A'), shop('c', 'C')]))
+  expect(cell.where({ name: 'A' })).toHaveLength(2)
+  cell.goStale()
+  expect(cell.where({ name: 'A' })).toHaveLength(2)
+  cell.goLive(stateOf(byName, [shop('c', 'A')]))
+  expect(cell.where({ name: 'A' })).toEqual([{ id: 'c', name: 'A' }])
+  expect(cell.all()).toEqual([{ id: 'c', name: 'A' }])
+  for (const match of [null, undefined, 'A']) {
+    expect(refusalOf(() => cell.where(match))).toMatch(
+      /^CONFIG.INVALID_OPTIONS by_name.where: found (null|undefined|a string); need an object/,
+    )
+  }
+  expect(refusalOf(() => cell.where({ id: 'c' }))).toMatch(
+    /^CONFIG.INVALID_OPTIONS by_name.where: found a match by id/,
+  )
 })
 
 test('a listener that throws is reported and keeps nobody else from being told', () => {
