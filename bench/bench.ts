@@ -29,7 +29,7 @@ export interface Bench {
   readonly what: string
   readonly unit: string
   readonly goal: { readonly ratio: number; readonly better: 'higher' | 'lower' }
-  /** Throws if a side fails, or if a view is not equal to its SQL at the end. */
+  /** Throws if a side fails, or if a view is not equal to its SQL (without a server: to the peers' views) at the end. */
   run(options: BenchOptions): Promise<Measurement>
 }
 

@@ -1,3 +1,5 @@
+import type { EngineRun } from './core/run-engine.ts'
+
 /** What a side tells the bench: it waits for its turn, or it has had it. */
 export type ChildMessage =
   | { readonly kind: 'live' }
@@ -5,6 +7,21 @@ export type ChildMessage =
   | { readonly kind: 'done'; readonly run: SideRun }
   /** When something happened to each transaction of a writer, by their order, on the clock of {@link nowNs}. */
   | { readonly kind: 'times'; readonly times: readonly number[] }
+  | { readonly kind: 'engine'; readonly run: EngineRun }
+  | { readonly kind: 'pauses'; readonly pauses: Pauses }
+  /** Whatever numbers a bench of one figure or two wants. */
+  | { readonly kind: 'figures'; readonly figures: Readonly<Record<string, number>> }
+
+/** How long small transactions took, in nanoseconds. */
+export interface Pauses {
+  /** The 50th, the 99th and the 99.9th. */
+  readonly percentiles: readonly number[]
+  readonly max: number
+  /** The longest pause of the same loop without work: what the machine adds. */
+  readonly machineMax: number
+  /** The histogram. */
+  readonly lines: readonly string[]
+}
 
 /** One side's way through the backlog, measured inside its process, from the start of the stream to its last commit. */
 export interface SideRun {

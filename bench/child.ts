@@ -2,7 +2,8 @@ import { execFile, fork, type ChildProcess } from 'node:child_process'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
-import type { ChildMessage, SideRun } from './child-message.ts'
+import type { ChildMessage, Pauses, SideRun } from './child-message.ts'
+import type { EngineRun } from './core/run-engine.ts'
 import { onInterrupt } from './on-interrupt.ts'
 
 const ROOT = resolve(import.meta.dirname, '..')
@@ -20,6 +21,8 @@ export async function buildChildren(): Promise<void> {
   const tsc = join(ROOT, 'node_modules/.bin/tsc')
   await promisify(execFile)(tsc, ['-p', join(ROOT, 'bench/tsconfig.children.json')])
 }
+
+type MessageOf<Kind extends ChildMessage['kind']> = Extract<ChildMessage, { readonly kind: Kind }>
 
 /** One side of a bench in a process of its own. */
 export class Child implements AsyncDisposable {
@@ -56,16 +59,27 @@ export class Child implements AsyncDisposable {
 
   /** Resolves with what the side has measured. Throws if it ends without. */
   async run(): Promise<SideRun> {
-    const message = await this.#receive('done')
-    if (message.kind !== 'done') throw new Error('received another message than was asked for')
-    return message.run
+    return (await this.#receive('done')).run
   }
 
   /** Resolves with the times that the side has noted. Throws if it ends without. */
   async times(): Promise<readonly number[]> {
-    const message = await this.#receive('times')
-    if (message.kind !== 'times') throw new Error('received another message than was asked for')
-    return message.times
+    return (await this.#receive('times')).times
+  }
+
+  /** Resolves with what an engine did. Throws if the side ends without. */
+  async engineRun(): Promise<EngineRun> {
+    return (await this.#receive('engine')).run
+  }
+
+  /** Resolves with how long small transactions took. Throws if the side ends without. */
+  async pauses(): Promise<Pauses> {
+    return (await this.#receive('pauses')).pauses
+  }
+
+  /** Resolves with the numbers that the side has measured. Throws if it ends without. */
+  async figures(): Promise<Readonly<Record<string, number>>> {
+    return (await this.#receive('figures')).figures
   }
 
   /** Stops the process where it is; it uses no CPU until `resume`. */
@@ -88,9 +102,9 @@ export class Child implements AsyncDisposable {
     await this.#exited
   }
 
-  async #receive(kind: ChildMessage['kind']): Promise<ChildMessage> {
+  async #receive<Kind extends ChildMessage['kind']>(kind: Kind): Promise<MessageOf<Kind>> {
     for (;;) {
-      const found = this.#messages.find((message) => message.kind === kind)
+      const found = this.#messages.find((message): message is MessageOf<Kind> => message.kind === kind)
       if (found !== undefined) return found
       if (this.#isOver) throw new Error(`a side of the bench ended before it was ${kind}; it says why above`)
       await new Promise<void>((done) => {

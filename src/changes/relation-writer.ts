@@ -159,7 +159,8 @@ export class RelationWriter {
     const count = buffer.readInt16BE(tuple)
     if (count !== targets.length) throw malformedTuple()
     let at = tuple + 2
-    this.#unchanged.length = 0
+    // Almost always empty, and even then setting the length is a call out of compiled code.
+    if (this.#unchanged.length > 0) this.#unchanged.length = 0
     for (let index = 0; index < count; index += 1) {
       if (at >= end) throw malformedTuple()
       const kind = buffer[at]

@@ -1,5 +1,6 @@
 import type { DecimalConstructor, ScalarType } from '../contract/schema-contract.ts'
 import { DbsyncError } from '../core/errors.ts'
+import { nearestQuotient, QUOTIENT_LIMIT } from '../values/nearest-quotient.ts'
 import { divideNumeric, formatNumeric } from '../values/numeric.ts'
 import type { Value } from '../values/value.ts'
 import type { Summing } from './sum-accumulator.ts'
@@ -52,6 +53,10 @@ export function makeAverage(
       const safe = sums.safeTotal(group)
       // An exact quotient needs no digits behind the point; NaN falls through.
       if (safe % count === 0) return safe / count + 0
+      if (count < QUOTIENT_LIMIT && !Number.isNaN(safe)) {
+        const nearest = nearestQuotient(safe, count)
+        if (!Number.isNaN(nearest)) return nearest
+      }
     }
     const total = sums.total(group)
     const text =

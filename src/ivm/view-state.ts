@@ -337,8 +337,9 @@ export class ViewState implements GroupSink {
       this.#marks[group] = 0
     }
     this.#pinned.length = 0
-    this.#beforeCounts.clear()
-    this.#beforeKeys.clear()
+    // Clearing a Map makes it a new table, even if it is empty.
+    if (this.#beforeCounts.size > 0) this.#beforeCounts.clear()
+    if (this.#beforeKeys.size > 0) this.#beforeKeys.clear()
     this.#shownSize = this.#size
   }
 
