@@ -135,9 +135,7 @@ function sameForm(a: Column, b: Column): boolean {
     // A wide numeric is found by its text, so both sides must print the same digits.
     return a.contract.type !== 'Decimal' || a.contract.pgType === b.contract.pgType
   }
-  return (
-    a.codec.storage === b.codec.storage && (a.contract.type === 'BigInt') === (b.contract.type === 'BigInt')
-  )
+  return a.codec.storage === b.codec.storage && isBigint(a) === isBigint(b)
 }
 
 /** Carries a number of one column over to the form of another: int2, int4, int8 and numeric up to 15 digits. */
@@ -163,6 +161,11 @@ function convertNumber(from: Column, to: Column): Conversion | undefined {
   }
 }
 
+/** The other values of 64 bits are date-times. */
+function isBigint({ contract }: Column): boolean {
+  return contract.pgType === 'bigint'
+}
+
 function scaleOf(column: Column): number {
   return column instanceof Float64Column ? (column.codec.scale ?? 0) : 0
 }
@@ -175,7 +178,7 @@ function numberReader(column: Column): ((slot: number) => number) | undefined {
   if (column instanceof Float64Column && column.codec.scale !== null) {
     return (slot) => column.rows.floats[at(slot) >>> 1]!
   }
-  if (column instanceof Int64Column && column.contract.type === 'BigInt') {
+  if (isBigint(column)) {
     return (slot) => column.rows.words[at(slot)]! * 0x1_0000_0000 + (column.rows.words[at(slot) + 1]! >>> 0)
   }
   return undefined
@@ -199,7 +202,7 @@ function numberWriter(column: Column): ((value: number, out: Int32Array, at: num
       return true
     }
   }
-  if (column instanceof Int64Column && column.contract.type === 'BigInt') {
+  if (isBigint(column)) {
     return (value, out, at) => {
       out[at] = Math.floor(value / 0x1_0000_0000)
       out[at + 1] = value

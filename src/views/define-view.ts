@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import type { Schema } from '../contract/schema-contract.ts'
 import { DbsyncError } from '../core/errors.ts'
 import { checkView } from './check-view.ts'
+import { compileViews } from './compile.ts'
 import type { KeyOf, MatchBy, QueryType } from './infer.ts'
 import { startQuery, type QueryStart, type Query } from './query-builder.ts'
 import { toSql } from './query-sql.ts'
@@ -97,6 +98,8 @@ export function defineView<
   }
   const { ir, schema } = checkView(name, query.raw, options.key)
   const sql = toSql(ir.query, schema)
+  // What cannot be kept is refused here too, and not when a sync is made.
+  compileViews(schema, [ir])
   const fingerprint = createHash('sha256')
     .update(JSON.stringify([ir, sql]))
     .digest('hex')

@@ -31,12 +31,24 @@ export function takeApart(on: ExpressionIr, own: ReadonlySet<string>): JoinCondi
   }
   for (const condition of conjuncts(on)) {
     const [a, b] = condition.kind === 'call' && condition.name === 'eq' ? condition.args : []
-    if (a !== undefined && b !== undefined && isOwn(a) && isOther(b)) pairs.push({ own: a, other: b })
-    else if (a !== undefined && b !== undefined && isOwn(b) && isOther(a)) pairs.push({ own: b, other: a })
+    const pair =
+      a === undefined || b === undefined
+        ? null
+        : isOwn(a) && isOther(b)
+          ? { own: a, other: b }
+          : isOwn(b) && isOther(a)
+            ? { own: b, other: a }
+            : null
+    // Each value stands in one pair; a second equality of it is a further condition.
+    if (pair !== null && !pairs.some((known) => shares(known, pair))) pairs.push(pair)
     else if (isOwn(condition)) ownOnly.push(condition)
     else rest.push(condition)
   }
   return { pairs, own: ownOnly, rest }
+}
+
+function shares(a: Pair, b: Pair): boolean {
+  return identify(a.own) === identify(b.own) || identify(a.other) === identify(b.other)
 }
 
 /** The condition as the other side sees it: what was its own alone is not the new own side's. */

@@ -46,7 +46,8 @@ const BOOLEAN: TypeIr = { scalar: 'Boolean', pgType: 'boolean', list: false, nul
 export class JoinLowering {
   readonly #nodes: Nodes
   readonly #tableOf: (query: QueryIr) => DerivedModel
-  #last = 0
+  /** How often a derived table stands in some FROM: its alias tells, so that equal queries are equal nodes. */
+  readonly #uses = new Map<string, number>()
 
   constructor(nodes: Nodes, tableOf: (query: QueryIr) => DerivedModel) {
     this.#nodes = nodes
@@ -395,8 +396,9 @@ export class JoinLowering {
 
   /** A derived table in FROM, with the columns of some sources that its block had. */
   over(model: DerivedModel, { places }: Pick<Draft, 'places'>, aliases: readonly string[]): Draft {
-    this.#last += 1
-    const source = hidden(`s${this.#last}`)
+    const uses = (this.#uses.get(model.model) ?? 0) + 1
+    this.#uses.set(model.model, uses)
+    const source = hidden(`${model.model}.${uses}`)
     const moved = aliases.map((alias): [string, Place] => {
       const fields = model.columns
         .filter(({ field }) => ownedBy(field, alias))

@@ -40,6 +40,8 @@ interface Pending {
 export class QueryLowering {
   readonly #nodes: Nodes
   readonly #joins: JoinLowering
+  /** A query is lowered once: its hidden names count on, and would make other nodes of it. */
+  readonly #tables = new Map<QueryIr, DerivedModel>()
 
   constructor(nodes: Nodes) {
     this.#nodes = nodes
@@ -74,8 +76,14 @@ export class QueryLowering {
 
   /** The table of a query's rows; its fields are the query's outputs. */
   table(query: QueryIr): DerivedModel {
-    if (query.limit !== null) return this.#limited(query)
-    return this.#emit(query.kind === 'select' ? this.#select(query) : this.#set(query))
+    const known = this.#tables.get(query)
+    if (known !== undefined) return known
+    const model =
+      query.limit === null
+        ? this.#emit(query.kind === 'select' ? this.#select(query) : this.#set(query))
+        : this.#limited(query)
+    this.#tables.set(query, model)
+    return model
   }
 
   #emit({ draft, groupBy, outputs, uniques }: Pending, more: readonly OutputIr[] = []): DerivedModel {
