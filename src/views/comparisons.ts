@@ -1,9 +1,9 @@
-import { condition, type ColumnRef, type Condition, type Operand } from './expression.ts'
+import { condition, type Condition, type Expression, type Operand } from './expression.ts'
 import type { ColumnOf, ComparableTo, Equated, LiteralFor, NullOf } from './infer.ts'
 
 /**
- * Comparisons with SQL's meaning: unknown (null) if a side is null. At least one side is a column; a
- * literal has the type that Prisma Client shows for that column.
+ * Comparisons with SQL's meaning: unknown (null) if a side is null. At least one side is a column or a function of
+ * some; a literal has the type that Prisma Client shows for that column.
  */
 
 /**
@@ -147,7 +147,7 @@ export function lte<L extends Operand, R extends ComparableTo<L>>(
  * ```
  */
 export function inArray<T>(
-  column: ColumnRef<T, string>,
+  column: Expression<T>,
   candidates: readonly LiteralFor<NonNullable<T>>[] | ColumnOf<T>,
 ): Condition<never, boolean | Extract<T, null>> {
   return condition('inArray', 'kind' in candidates ? [column, candidates] : [column, ...candidates])
@@ -169,7 +169,7 @@ export function inArray<T>(
  *     .select(({ r }) => ({ id: r.id })))
  * ```
  */
-export function isNull(column: ColumnRef<unknown, string>): Condition<never, boolean> {
+export function isNull(column: Expression<unknown>): Condition<never, boolean> {
   return condition('isNull', [column])
 }
 
@@ -185,6 +185,6 @@ export function isNull(column: ColumnRef<unknown, string>): Condition<never, boo
  *   q.from({ v: Visit }).where(({ v }) => isNotNull(v.visitRating)).select(() => ({ visits: count() })))
  * ```
  */
-export function isNotNull(column: ColumnRef<unknown, string>): Condition<never, boolean> {
+export function isNotNull(column: Expression<unknown>): Condition<never, boolean> {
   return condition('isNotNull', [column])
 }

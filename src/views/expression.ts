@@ -23,25 +23,31 @@ export interface RowValue<T> extends Expression<T> {
 }
 
 /** A column of a table in scope, `r.name`; `Path` is `r.name`. */
-export interface ColumnRef<T, Path extends string> {
-  readonly [EXPRESSION]: true
+export interface ColumnRef<T, Path extends string> extends Expression<T> {
   readonly kind: 'column'
   readonly source: string
   readonly field: string
   /** Types only; never present at run time. */
-  readonly $type?: T
-  /** Types only; never present at run time. */
   readonly $path?: Path
 }
 
-/** True, false or unknown for a row. `Equated` are the columns that it ties to another table. */
-export interface Condition<Equated extends string = string, T extends boolean | null = boolean | null> {
-  readonly [EXPRESSION]: true
+/** A function of a row, or of aggregates. */
+export interface Computed<T> extends Expression<T> {
   readonly kind: 'call'
   readonly name: CallName
   readonly args: readonly unknown[]
-  /** Types only; never present at run time. */
-  readonly $type?: T
+  /** Types only: it ties no column to another table. */
+  readonly $equated?: never
+}
+
+/** True, false or unknown for a row. `Equated` are the columns that it ties to another table. */
+export interface Condition<
+  Equated extends string = string,
+  T extends boolean | null = boolean | null,
+> extends Expression<T> {
+  readonly kind: 'call'
+  readonly name: CallName
+  readonly args: readonly unknown[]
   /** Types only; never present at run time. */
   readonly $equated?: Equated
 }
@@ -55,16 +61,13 @@ export interface AggregateOptions {
 }
 
 /** A function of a whole group. */
-export interface Aggregate<T> {
-  readonly [EXPRESSION]: true
+export interface Aggregate<T> extends Expression<T> {
   readonly kind: 'aggregate'
   readonly name: AggregateName
   readonly argument: unknown
   readonly options: AggregateOptions
   /** `FILTER (WHERE …)`: only the rows for which the condition is true count; several calls are joined by AND. */
   filter(condition: Predicate): Aggregate<T>
-  /** Types only; never present at run time. */
-  readonly $type?: T
 }
 
 /** The rows of a relation that belong to a row, as an array of objects; `nest` makes it. */
@@ -78,17 +81,17 @@ export interface NestedRows<Row> {
 /** A value that stands for itself. */
 export type Literal = string | number | bigint | boolean | Date | Uint8Array | DecimalLike
 
-/** A side of a comparison. */
-export type Operand = ColumnRef<unknown, string> | Aggregate<unknown> | Literal
+/** An argument of a function, or a side of a comparison. */
+export type Operand = Expression<unknown> | Literal
 
 /** What `where`, `and`, `or` and `not` take; a Boolean column stands for itself. */
-export type Predicate = Condition | ColumnRef<boolean | null, string>
+export type Predicate = Expression<boolean | null>
 
 /** What a select list may hold. */
-export type Selection = ColumnRef<unknown, string> | Condition | Aggregate<unknown> | NestedRows<unknown>
+export type Selection = Expression<unknown> | NestedRows<unknown> | Literal
 
 /** Any piece of a definition, not yet checked. */
-export type RawExpression = ColumnRef<unknown, string> | Condition | Aggregate<unknown>
+export type RawExpression = ColumnRef<unknown, string> | Computed<unknown> | Condition | Aggregate<unknown>
 
 /** Tells whether a value was made by the builder; everything else is a literal. */
 export function isExpression(value: unknown): value is RawExpression {
@@ -105,5 +108,10 @@ export function condition<Equated extends string, T extends boolean | null>(
   name: CallName,
   args: readonly unknown[],
 ): Condition<Equated, T> {
+  return Object.freeze({ [EXPRESSION]: true, kind: 'call', name, args: Object.freeze([...args]) } as const)
+}
+
+/** Makes a function of a row; the caller's signature gives it its type. */
+export function computed<T>(name: CallName, args: readonly unknown[]): Computed<T> {
   return Object.freeze({ [EXPRESSION]: true, kind: 'call', name, args: Object.freeze([...args]) } as const)
 }

@@ -1,5 +1,5 @@
 import type { DecimalLike, Table } from '../contract/schema-contract.ts'
-import type { Aggregate, ColumnRef, Condition } from './expression.ts'
+import type { Aggregate, ColumnRef, Condition, Expression, Literal } from './expression.ts'
 import type { Order } from './order.ts'
 
 /**
@@ -138,24 +138,55 @@ type Peer<T> = T extends number | bigint
             : never
 
 /** Widens what is written in the code: `5` is a `number`. */
-type Widen<T> = T extends string ? string : T
+type Widen<T> = T extends string ? string : T extends number ? number : T extends boolean ? boolean : T
 
 /** What the other side of a comparison with `Left` may be. */
 export type ComparableTo<Left> =
-  Left extends Comparable<infer T>
-    ? LiteralFor<NonNullable<T>> | Comparable<Peer<NonNullable<T>> | null>
-    : Comparable<Peer<Widen<Left>> | null>
+  Left extends Expression<infer T>
+    ? LiteralFor<NonNullable<T>> | Expression<Peer<NonNullable<T>> | null>
+    : Expression<Peer<Widen<Left>> | null>
 
-type Comparable<T> = ColumnRef<T, string> | Aggregate<T>
+/** What stands beside `First` in `coalesce` and CASE: values that one type holds. */
+export type AlternativeTo<First> =
+  | ComparableTo<First>
+  | (First extends Expression<infer T> ? Expression<T | null> : LiteralFor<Widen<First>>)
 
 /** A query of one column whose values can be compared with a column of type `T`. */
 export type ColumnOf<T> = QueryType<Readonly<Record<string, Peer<NonNullable<T>> | null>>, string | null>
 
-/** The value of a column, a condition or an aggregate. */
-export type ValueOf<X> = X extends { readonly $type?: infer T } ? T : never
+/** The value of a column, a function, an aggregate or a constant. */
+export type ValueOf<X> = X extends Literal | null ? X : X extends { readonly $type?: infer T } ? T : never
 
 /** `null` if one of the sides may be null. */
-export type NullOf<X> = X extends Comparable<infer T> ? Extract<T, null> : never
+export type NullOf<X> = X extends Expression<infer T> ? Extract<T, null> : never
+
+/** A number of any kind: a column, a function or a constant. */
+export type NumberOperand = Expression<number | bigint | DecimalLike | null> | number | bigint | DecimalLike
+
+/** What arithmetic of two numbers answers: Decimal if one is, else bigint if one is, else number; null if one is null. */
+export type ArithmeticOf<L, R> =
+  | NumberOf<NonNullable<ValueOf<L>>, NonNullable<ValueOf<R>>>
+  | NullOf<L>
+  | NullOf<R>
+
+type NumberOf<A, B> = [A] extends [number]
+  ? [B] extends [number]
+    ? number
+    : B
+  : [A] extends [bigint]
+    ? [B] extends [number | bigint]
+      ? bigint
+      : B
+    : A
+
+/** What `floor`, `ceil` and `round` answer: Decimal of a Decimal, else number. */
+export type RoundedOf<T> = T extends number | bigint ? number : T
+
+/** A text: a column or a function, or a constant. */
+export type TextOperand = Expression<string | null> | string
+
+/** What a function of these arguments answers: null if one of them is. */
+export type StrictOf<T, Args> = T | NullOf<Args>
 
 /** The columns that `eq` ties to a column of another table. */
 export type Equated<Left, Right> =
@@ -182,7 +213,7 @@ export type SumOf<T> = T extends number ? number : T extends bigint ? bigint : T
 /** What `avg` answers: Int and BigInt to number, Decimal to Decimal; null without a value. */
 export type AverageOf<T> = T extends number | bigint ? number : T
 
-/** The row of a view, flat: `{ id: string; visits: number }`. */
+/** The row of a view, flat: `{ id: string; visits: number }`; constants are shown as what they are. */
 export type RowOf<Selected> = { readonly [N in keyof Selected]: ValueOf<Selected[N]> }
 
 /** The path of a column; the empty text for everything that is not one, so that it never matches. */

@@ -2,7 +2,7 @@ import { columnOf } from '../contract/lookup.ts'
 import type { ColumnContract, ModelContract } from '../contract/schema-contract.ts'
 import { type Capability, capabilityOf } from './capabilities.ts'
 import type { DerivedModel } from './plan-node.ts'
-import type { ColumnIr, ExpressionIr } from './view-ir.ts'
+import type { ColumnIr, ExpressionIr, TypeIr } from './view-ir.ts'
 
 /** Whether a table holds the rows of a node. */
 export function isDerived(model: ModelContract): model is DerivedModel {
@@ -34,7 +34,12 @@ export function columnAs(source: string, column: ColumnContract): ColumnIr {
 
 /** What a view may do with a column. */
 export function capability(contract: ColumnContract): Capability {
-  return capabilityOf({ ...contract, scalar: contract.type })
+  return capabilityOf(typeOfColumn(contract))
+}
+
+/** The type of a column's values. */
+export function typeOfColumn(contract: ColumnContract): TypeIr {
+  return { ...contract, scalar: contract.type }
 }
 
 /** The parts of a conjunction. */

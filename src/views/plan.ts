@@ -4,6 +4,7 @@ import { DbsyncError } from '../core/errors.ts'
 import { isOrderedAggregate, typeAggregate } from './aggregate-types.ts'
 import { columnsIn } from './check-column.ts'
 import type { BlockIr } from './block-ir.ts'
+import { areComparable } from './functions/types.ts'
 import {
   capability,
   conjuncts,
@@ -13,6 +14,7 @@ import {
   mostFrequent,
   nameOf,
   sameColumn,
+  typeOfColumn,
   uniquesOf,
 } from './plan-columns.ts'
 import type { AggregateIr, CallIr, ColumnIr, ExpressionIr } from './view-ir.ts'
@@ -437,7 +439,9 @@ class Planner {
       if (equality ? !able.equality : !able.order) {
         throw this.#error('VIEW.NOT_EXACT', path, `${call.name} of ${column.pgType}`, able.reason)
       }
-      if (first !== undefined) this.#requireFamily(first, column, path)
+      // Values are compared as Postgres converts them; only joins need one family.
+      if (first !== undefined && !areComparable(typeOfColumn(first), typeOfColumn(column)))
+        this.#requireFamily(first, column, path)
     }
   }
 

@@ -1,4 +1,13 @@
-import type { Aggregate, ColumnRef, Condition, NestedRows, Predicate, Selection } from './expression.ts'
+import type {
+  Aggregate,
+  ColumnRef,
+  Computed,
+  Condition,
+  Literal,
+  NestedRows,
+  Predicate,
+  Selection,
+} from './expression.ts'
 import type {
   AddFull,
   AddRight,
@@ -89,7 +98,15 @@ export interface WhereStep<S extends Scope> {
 
 /** What a grouped query selects. */
 type Grouped<Group extends string> = Readonly<
-  Record<string, ColumnRef<unknown, Group> | Condition | Aggregate<unknown> | NestedRows<unknown>>
+  Record<
+    string,
+    | ColumnRef<unknown, Group>
+    | Computed<unknown>
+    | Condition
+    | Aggregate<unknown>
+    | NestedRows<unknown>
+    | Literal
+  >
 >
 
 /** After `groupBy`. */

@@ -6,7 +6,8 @@ import { parsePgTypeName } from '../values/pg-type.ts'
 import { hasAggregate } from './has-aggregate.ts'
 import { queryOutputs } from './query-outputs.ts'
 import { sameExpression } from './same-expression.ts'
-import { collated, type SqlScope, writeExpression } from './to-sql.ts'
+import { collated } from './functions/collate.ts'
+import { type SqlScope, writeExpression } from './to-sql.ts'
 import type {
   ColumnIr,
   ExistsIr,
