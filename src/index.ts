@@ -59,6 +59,18 @@ export type { AdviceCode, Finding, Severity } from './postgres/finding.ts'
 export type { SyncTransaction } from './engine/transaction-feed.ts'
 export type { MemoryView, ViewBatch, ViewChange, ViewReadiness } from './stores/memory-view.ts'
 export { avg, boolAnd, boolOr, count, countDistinct, max, min, sum } from './views/aggregates.ts'
+export {
+  abs,
+  add,
+  ceil,
+  divide,
+  floor,
+  modulo,
+  multiply,
+  negate,
+  round,
+  subtract,
+} from './views/arithmetic.ts'
 export { eq, gt, gte, inArray, isNotNull, isNull, lt, lte, ne } from './views/comparisons.ts'
 export {
   defineView,
@@ -67,6 +79,11 @@ export {
   type ViewMatch,
   type ViewRow,
 } from './views/define-view.ts'
+export { caseWhen, cast, coalesce, nullif, type CaseWhen, type CastTarget } from './views/conditional.ts'
+export { datePart, dateTrunc } from './views/dates.ts'
+export { between, isDistinctFrom, isNotDistinctFrom } from './views/distinctness.ts'
+export type { Expression } from './views/expression.ts'
+export { arrayContains, arrayLength } from './views/lists.ts'
 export { and, not, or } from './views/logic.ts'
 export { asc, desc, type Order, type OrderOptions } from './views/order.ts'
 export type { Query, QueryStart } from './views/query-builder.ts'
@@ -74,3 +91,16 @@ export { nest } from './views/nest.ts'
 export { except, intersect, union, unionAll } from './views/set-operations.ts'
 export { arrayAgg, jsonAgg, stringAgg } from './views/ordered-aggregates.ts'
 export type { ViewIr } from './views/view-ir.ts'
+export {
+  concat,
+  ilike,
+  length,
+  like,
+  lower,
+  replace,
+  startsWith,
+  substring,
+  trim,
+  upper,
+  type LikeOptions,
+} from './views/text.ts'
