@@ -64,22 +64,19 @@ type Shown<X> = X extends number
  *   })))
  * ```
  */
-export function nullif<T, R extends ComparableTo<Expression<T>>>(
-  value: Expression<T>,
-  other: R,
-): Computed<T | null> {
+export function nullif<T>(value: Expression<T>, other: ComparableTo<Expression<T>>): Computed<T | null> {
   return computed('nullif', [value, other])
 }
 
-/** A CASE that can go on; as it is, it is null where no condition is true. */
-export interface CaseWhen<T> extends Computed<T | null> {
+/** A CASE that can go on; as it is, it is null where no condition is true. `First` is its first value. */
+export interface CaseWhen<T, First> extends Computed<T | null> {
   /** A further condition, asked where none before it is true. */
-  when<const V extends AlternativeTo<Expression<T>> | null>(
+  when<const V extends AlternativeTo<First> | null>(
     condition: Predicate,
     value: V,
-  ): CaseWhen<T | Shown<V>>
+  ): CaseWhen<T | Shown<V>, First>
   /** The value where no condition is true. */
-  else<const V extends AlternativeTo<Expression<T>> | null>(value: V): Computed<T | Shown<V>>
+  else<const V extends AlternativeTo<First> | null>(value: V): Computed<T | Shown<V>>
 }
 
 /**
@@ -98,17 +95,17 @@ export interface CaseWhen<T> extends Computed<T | null> {
  *   })))
  * ```
  */
-export function caseWhen<const V extends Operand>(condition: Predicate, value: V): CaseWhen<Shown<V>> {
+export function caseWhen<const V extends Operand>(condition: Predicate, value: V): CaseWhen<Shown<V>, V> {
   return caseOf([condition, value])
 }
 
-function caseOf<T>(args: readonly unknown[]): CaseWhen<T> {
+function caseOf<T, First>(args: readonly unknown[]): CaseWhen<T, First> {
   return Object.freeze({
     [EXPRESSION]: true,
     kind: 'call',
     name: 'case',
     args: Object.freeze([...args]),
-    when: <V>(condition: Predicate, value: V) => caseOf<T | Shown<V>>([...args, condition, value]),
+    when: <V>(condition: Predicate, value: V) => caseOf<T | Shown<V>, First>([...args, condition, value]),
     else: <V>(value: V) => computed<T | Shown<V>>('case', [...args, value]),
   } as const)
 }

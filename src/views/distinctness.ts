@@ -17,9 +17,9 @@ import type { ComparableTo, NullOf } from './infer.ts'
  *     .select(({ v }) => ({ userId: v.userId, restaurantId: v.restaurantId })))
  * ```
  */
-export function isDistinctFrom<L extends Operand, R extends ComparableTo<L>>(
+export function isDistinctFrom<L extends Operand>(
   left: L,
-  right: R,
+  right: ComparableTo<L>,
 ): Condition<never, boolean> {
   return condition('isDistinctFrom', [left, right])
 }
@@ -38,9 +38,9 @@ export function isDistinctFrom<L extends Operand, R extends ComparableTo<L>>(
  *     .select(({ v }) => ({ userId: v.userId, restaurantId: v.restaurantId })))
  * ```
  */
-export function isNotDistinctFrom<L extends Operand, R extends ComparableTo<L>>(
+export function isNotDistinctFrom<L extends Operand>(
   left: L,
-  right: R,
+  right: ComparableTo<L>,
 ): Condition<never, boolean> {
   return condition('isNotDistinctFrom', [left, right])
 }

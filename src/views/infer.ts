@@ -169,15 +169,11 @@ export type ArithmeticOf<L, R> =
   | NullOf<L>
   | NullOf<R>
 
-type NumberOf<A, B> = [A] extends [number]
-  ? [B] extends [number]
-    ? number
-    : B
-  : [A] extends [bigint]
-    ? [B] extends [number | bigint]
-      ? bigint
-      : B
-    : A
+type NumberOf<A, B> = [A | B] extends [number]
+  ? number
+  : [A | B] extends [number | bigint]
+    ? bigint
+    : Exclude<A | B, number | bigint>
 
 /** What `floor`, `ceil` and `round` answer: Decimal of a Decimal, else number. */
 export type RoundedOf<T> = T extends number | bigint ? number : T

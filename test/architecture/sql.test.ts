@@ -128,16 +128,31 @@ const SAFE: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     offset: 'a number',
     'offset + count': 'a number',
   },
+  'src/views/functions/cast-functions.ts': {
+    value: 'of writeExpression',
+    local: 'of writeExpression',
+    to: 'a type of TARGETS, or numeric of two numbers',
+  },
+  'src/views/functions/collate.ts': { sql: 'of writeExpression' },
+  'src/views/functions/comparison-functions.ts': {
+    a: 'of writeExpression',
+    b: 'of writeExpression',
+    tested: 'of writeExpression',
+    "candidates.join(', ')": 'of writeExpression',
+    value: 'of writeExpression',
+  },
+  'src/views/functions/conditional-functions.ts': {
+    part: 'of writeExpression',
+    'type.pgType': 'a type that the functions compute, or one of the contract, known to the codecs',
+  },
+  'src/views/functions/date-functions.ts': {
+    value: 'of writeExpression',
+    local: 'of writeExpression',
+    name: 'one of DATE_PARTS or TRUNC_UNITS',
+  },
+  'src/views/functions/number-functions.ts': { value: 'of writeExpression' },
   'src/views/to-sql.ts': {
-    name: 'two quoted identifiers and an alias, or the name of a function of the IR',
-    "parts.join(name === 'and' ? ' AND ' : ' OR ')": 'of writeExpression',
-    "parts.slice(1).join(', ')": 'of writeExpression',
-    'parts.join(` ${OPERATORS[name]} `)': 'of writeExpression',
-    'parts.map((part, index) => collated(part, args[index]?.type)).join(` ${OPERATORS[name]} `)':
-      'of writeExpression',
-    'OPERATORS[name]': 'a constant',
-    first: 'of writeExpression',
-    value: 'of writeExpression, or a quoted literal',
+    value: 'a quoted literal',
     'type.pgType': 'of the contract; the literal’s own type, known to the codecs',
   },
 }

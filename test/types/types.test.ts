@@ -15,6 +15,7 @@ async function compile(files: Readonly<Record<string, string>>, flags: readonly 
         '*.ts',
         '../../test/types/views.ts',
         '../../test/types/aggregates.ts',
+        '../../test/types/functions.ts',
         '../../test/types/relational-views.ts',
         '../../test/types/consumers.ts',
         '../../test/types/indexes.ts',

@@ -13,7 +13,6 @@ import {
   partOfDay,
   partOfInstant,
   partOfTime,
-  TIME_PARTS,
   TRUNC_UNITS,
 } from '../../src/values/date-part.ts'
 import { DOUBLE_ARITHMETIC, REAL_ARITHMETIC, roundHalfEvenFloat } from '../../src/values/float-arithmetic.ts'
@@ -98,7 +97,7 @@ const ARITHMETIC: readonly Case[] = (Object.keys(arithmetics) as Type[]).flatMap
     const sql = name === 'negate' ? (a: string) => `- ${a}` : (a: string) => `abs(${a})`
     return { name, types: [type], sql, result: type, ours: (a = null) => own[name]?.(a) ?? null }
   })
-  return [...binary, ...unary]
+  return binary.concat(unary)
 })
 
 /* The cases give numerics where numerics are due. */
@@ -326,17 +325,15 @@ const DATE_CASES: readonly Case[] = [
       result,
       ours: (a) => partOfTime(part, Number(a)),
     }
-    return [
-      {
-        name: part,
-        types: ['timestamp without time zone'],
-        sql,
-        result,
-        ours: (a) => partOfInstant(part, a as bigint),
-      },
-      ...((DAY_PARTS as readonly string[]).includes(part) || part === 'epoch' ? [onDay] : []),
-      ...((TIME_PARTS as readonly string[]).includes(part) || part === 'epoch' ? [onTime] : []),
-    ]
+    const onInstant: Case = {
+      name: part,
+      types: ['timestamp without time zone'],
+      sql,
+      result,
+      ours: (a) => partOfInstant(part, a as bigint),
+    }
+    if (part === 'epoch') return [onInstant, onDay, onTime]
+    return [onInstant, (DAY_PARTS as readonly string[]).includes(part) ? onDay : onTime]
   }),
   ...TRUNC_UNITS.flatMap((unit): Case[] => [
     {

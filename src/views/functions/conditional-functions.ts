@@ -116,8 +116,10 @@ function sameType(call: CallCheck, raws: readonly unknown[]): SameType | null {
   for (const raw of raws) {
     const expression = call.isExpression(raw) ? expressions[index++] : constant(call, raw, context)
     if (expression === null || expression === undefined) return null
-    if (expression !== NULL) type = type === null ? expression.type : commonType(type, expression.type)
-    if (type === null) return mismatch(call)
+    if (expression !== NULL) {
+      type = type === null ? expression.type : commonType(type, expression.type)
+      if (type === null) return mismatch(call)
+    }
     args.push(expression)
   }
   if (type === null) return call.invalid(`${call.name} has no value but null; it needs one`)

@@ -188,7 +188,7 @@ test.each<[what: string, build: (q: Steps) => unknown, expected: string]>([
   [
     'a condition and a number',
     where((v) => f.eq(f.isNull(v['userId']), v['userId'])),
-    `${INVALID} v.where: eq compares isNull (boolean) with v.userId (integer)`,
+    `${INVALID} v.where: eq compares isNull(…) (boolean) with v.userId (integer)`,
   ],
   ['and without conditions', where(() => f.and()), `${INVALID} v.where: and() has no condition`],
   [
@@ -216,7 +216,7 @@ test.each<[what: string, build: (q: Steps) => unknown, expected: string]>([
   [
     'a value that is none of SQL',
     select(() => ({ one: Symbol('one') })),
-    `${UNSUPPORTED} v.select.one: it is neither a column nor an aggregate`,
+    `${UNSUPPORTED} v.select.one: a symbol is neither a column nor an aggregate nor a constant`,
   ],
   [
     'an aggregate of an aggregate',
