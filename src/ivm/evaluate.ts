@@ -1,6 +1,7 @@
 import { DbsyncError } from '../core/errors.ts'
 import { makeCast } from '../values/cast-value.ts'
 import { makeValueComparison, toDouble, toNumeric } from '../values/compare-values.ts'
+import { placeEvaluationError } from '../values/evaluation-error.ts'
 import { valueKind, valueOfText, type ValueKind } from '../values/value-of-text.ts'
 import type { Value } from '../values/value.ts'
 import type { CallIr, CallName, ExpressionIr, TypeIr } from '../views/view-ir.ts'
@@ -76,7 +77,7 @@ function makeCall(call: CallIr, context: EvaluateContext): Evaluator {
     }
   })
   const made = FUNCTIONS[call.name]?.(args, call, context)
-  if (made !== undefined) return made
+  if (made !== undefined) return FALLIBLE.has(call.name) ? placed(made, context.path) : made
   throw new DbsyncError(
     'VIEW.UNSUPPORTED',
     `${context.path}: found ${call.name} of ${call.args.map(({ type }) => type.pgType).join(', ')}; this version has none. Leave it out.`,
@@ -108,6 +109,35 @@ const FUNCTIONS: Readonly<Partial<Record<CallName, Maker>>> = {
   dateTrunc: makeDateTrunc,
   arrayContains: makeArrayContains,
   arrayLength: makeArrayLength,
+}
+
+/** What may have an error instead of a value. */
+const FALLIBLE: ReadonlySet<CallName> = new Set([
+  'cast',
+  'add',
+  'subtract',
+  'multiply',
+  'divide',
+  'modulo',
+  'negate',
+  'abs',
+  'round',
+  'substring',
+  'like',
+  'ilike',
+  'datePart',
+  'dateTrunc',
+])
+
+/** Errors say where they are. */
+function placed(evaluate: Evaluator, place: string): Evaluator {
+  return () => {
+    try {
+      return evaluate()
+    } catch (error) {
+      throw placeEvaluationError(error, place)
+    }
+  }
 }
 
 /** What predicates decide themselves, without a value. */

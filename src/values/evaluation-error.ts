@@ -1,4 +1,4 @@
-import { DbsyncError } from '../core/errors.ts'
+import { DbsyncError, isDbsyncError } from '../core/errors.ts'
 
 /** What Postgres answers instead of a value, by SQLSTATE. */
 const MEANINGS = {
@@ -22,4 +22,12 @@ export function evaluationError(sqlState: EvaluationState): DbsyncError {
       'SQL does. Correct the row, or guard the expression with caseWhen.',
     { details: { sqlState } },
   )
+}
+
+/** The error with its place, `view.select.name`, if it is one of {@link evaluationError} and has none yet; else as it is. */
+export function placeEvaluationError(error: unknown, place: string): unknown {
+  if (!isDbsyncError(error, 'VIEW.EVALUATION') || 'place' in error.details) return error
+  return new DbsyncError('VIEW.EVALUATION', `${place}: ${error.message}`, {
+    details: { ...error.details, place },
+  })
 }

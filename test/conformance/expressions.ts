@@ -223,6 +223,22 @@ export const SELECTED: readonly ViewDefinition[] = chunks(shown).map((part, at) 
   ),
 )
 
+/** Constants of every type, beside columns. */
+export const CONSTANTS = defineView('constants', (q) =>
+  q.from({ i: Item }).select(({ i }) => ({
+    id: i.id,
+    one: 1,
+    half: -0.5,
+    many: 3_000_000_000,
+    big: -5n,
+    text: "it's \\ 日本😀",
+    yes: true,
+    at: new Date('2024-02-29T12:34:56.789Z'),
+    amount: new Decimal('1.50'),
+    bytes: Uint8Array.of(0, 255),
+  })),
+)
+
 /** Each function in the condition of a view. */
 export const FILTERED: readonly ViewDefinition[] = [
   ...shown.map(([, of], at) =>

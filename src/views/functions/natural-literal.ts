@@ -18,6 +18,7 @@ export function naturalType(value: unknown, context: TypeIr | null): TypeIr | un
       return typeOf(typeOfNumber(value, context), false)
     default:
       if (value instanceof Date) return typeOf('timestamp with time zone', false)
+      if (value instanceof Uint8Array) return typeOf('bytea', false)
       return isDecimal(value) ? typeOf('numeric', false) : undefined
   }
 }

@@ -12,6 +12,7 @@ const SCALARS: Readonly<Record<string, ScalarType>> = {
   'double precision': 'Float',
   boolean: 'Boolean',
   text: 'String',
+  bytea: 'Bytes',
   date: 'DateTime',
   'timestamp without time zone': 'DateTime',
   'timestamp with time zone': 'DateTime',
