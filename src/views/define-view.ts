@@ -47,13 +47,13 @@ export type ViewMatch<V extends ViewDefinition> =
   V extends ViewDefinition<unknown, unknown, string | null, infer Match> ? Match : never
 
 /**
- * Defines a view over the tables of the generated schema.
+ * Defines a view over the tables of the generated schema, over queries and over other views.
  *
  * The definition is checked as a whole, and what could not be kept exactly as Postgres would answer is
- * refused here, with the place and the reason of every problem. The key of the view is inferred: the group
- * columns, or the keys of its tables, where they are selected; `key` names another order of its columns or
- * adds further ones. A view whose key is not selected is a bag. `indexes` lists outputs by which `where` of the live view
- * finds rows at once: `indexes: [['city'], ['city', 'rating']]`.
+ * refused here, with the place and the reason of every problem. The key of the view is inferred: the groups, all
+ * columns of distinct rows and of set operations, or the keys of its relations, where they are selected; `key` names
+ * another order of its columns or adds further ones. A view whose key is not selected is a bag. `indexes` lists outputs
+ * by which `where` of the live view finds rows at once: `indexes: [['city'], ['city', 'rating']]`.
  *
  * Throws: VIEW.INVALID_DEFINITION for mistakes, VIEW.NOT_EXACT for what the wire's values cannot decide,
  * VIEW.UNSUPPORTED for what this version does not do; `details.problems` lists `{ path, code, message }`.

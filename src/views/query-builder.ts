@@ -53,7 +53,10 @@ export interface JoinStep<S extends Scope> extends WhereStep<S> {
     source: T & NewAlias<S>,
     on: (tables: Refs<AddSource<S, T, false, never>>) => Condition<Equated>,
   ): JoinStep<AddSource<S, T, true, Equated>>
-  /** `RIGHT JOIN`: a row of the new relation without a partner stays, and all earlier columns are null in it. */
+  /**
+   * `RIGHT JOIN`: a row of the new relation without a partner stays, and all earlier columns are null in it. Its rows
+   * are told apart by the keys of both sides, as are those of a full join.
+   */
   rightJoin<T extends Sources>(
     source: T & NewAlias<S>,
     on: (tables: Refs<AddSource<S, T, false, never>>) => Condition,

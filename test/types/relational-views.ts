@@ -1,6 +1,6 @@
 import type { Decimal } from '@prisma/client/runtime/client'
 import { count, max, sum } from '../../src/views/aggregates.ts'
-import { eq, gt, inArray } from '../../src/views/comparisons.ts'
+import { eq, gt, inArray, isNull } from '../../src/views/comparisons.ts'
 import { defineView, type ViewKey, type ViewRow } from '../../src/views/define-view.ts'
 import { and } from '../../src/views/logic.ts'
 import { nest } from '../../src/views/nest.ts'
@@ -18,6 +18,29 @@ export const spent = defineView('spent', (q) =>
     .having(({ v }) => and(gt(count(), 2), gt(sum(v.amountSpent), 10), gt(v.restaurantId, 'r')))
     .select(({ v }) => ({ place: v.restaurantId, spent: sum(v.amountSpent), visits: count() })),
 )
+
+// The types do not see where a computed group is selected; `key` tells them.
+export const computedGroup = defineView('computed_group', (q) =>
+  q
+    .from({ v: Visit })
+    .groupBy(({ v }) => [v.restaurantId, isNull(v.visitRating)])
+    .select(({ v }) => ({ place: v.restaurantId, unrated: isNull(v.visitRating), visits: count() })),
+)
+export type ComputedGroupKey = Expect<Equal<ViewKey<typeof computedGroup>, never>>
+export const keyedGroup = defineView(
+  'keyed_group',
+  (q) =>
+    q
+      .from({ v: Visit })
+      .groupBy(({ v }) => [v.restaurantId, isNull(v.visitRating)])
+      .select(({ v }) => ({ place: v.restaurantId, unrated: isNull(v.visitRating), visits: count() }))
+      .orderBy(({ v }) => [asc(v.restaurantId), asc(isNull(v.visitRating))])
+      .limit(5),
+  { key: ['place', 'unrated'] },
+)
+export type KeyedGroupKey = Expect<
+  Equal<ViewKey<typeof keyedGroup>, { readonly place: string; readonly unrated: boolean }>
+>
 
 // A view in a join: its key is the one column that the join fixes.
 export const overView = defineView('over_view', (q) =>

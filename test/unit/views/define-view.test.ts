@@ -3,6 +3,8 @@ import { avg, count, min, sum } from '../../../src/views/aggregates.ts'
 import { eq, gt, isNull } from '../../../src/views/comparisons.ts'
 import { defineView } from '../../../src/views/define-view.ts'
 import { queryOutputs } from '../../../src/views/query-outputs.ts'
+import type { Query } from '../../../src/views/query-builder.ts'
+import { except, intersect, union, unionAll } from '../../../src/views/set-operations.ts'
 import { or } from '../../../src/views/logic.ts'
 import { Restaurant, schema, User, Visit } from '../../types/fixture.ts'
 
@@ -94,6 +96,24 @@ const nullability = (kind: 'innerJoin' | 'leftJoin') =>
 test('columns of a left-joined table may be null, those of an inner-joined one are as declared', () => {
   expect(nullability('innerJoin')).toEqual([false, false, false, false])
   expect(nullability('leftJoin')).toEqual([false, false, true, true])
+})
+
+test('a column of a set operation is null where one of its inputs may be, of the others where the first may', () => {
+  type Numbers = Query<{ readonly n: number | null }, string | null>
+  type Combine = (first: Numbers, second: Numbers) => Query<unknown, string | null>
+  const nullable = (combine: Combine) =>
+    [false, true].map((turned) => {
+      const view = defineView('combined', (q) => {
+        const ids: Numbers = q.from({ u: User }).select(({ u }) => ({ n: u.id }))
+        const ratings: Numbers = q.from({ r: Restaurant }).select(({ r }) => ({ n: r.rating }))
+        return turned ? combine(ratings, ids) : combine(ids, ratings)
+      })
+      return queryOutputs(view.ir.query).map(({ expression }) => expression.type.nullable)
+    })
+  expect(nullable(union)).toEqual([[true], [true]])
+  expect(nullable(unionAll)).toEqual([[true], [true]])
+  expect(nullable(intersect)).toEqual([[false], [true]])
+  expect(nullable(except)).toEqual([[false], [true]])
 })
 
 test('a definition is frozen to the bottom and survives JSON', () => {

@@ -2,12 +2,12 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { quoteIdentifier } from '../../../src/core/quote.ts'
 import { count } from '../../../src/views/aggregates.ts'
-import { eq, gt } from '../../../src/views/comparisons.ts'
+import { eq, gt, isNull } from '../../../src/views/comparisons.ts'
 import { compileViews } from '../../../src/views/compile.ts'
 import { lowerView } from '../../../src/views/lower/lower-view.ts'
 import { planView } from '../../../src/views/plan.ts'
 import { defineView, type ViewDefinition } from '../../../src/views/define-view.ts'
-import { and, or } from '../../../src/views/logic.ts'
+import { and, not, or } from '../../../src/views/logic.ts'
 import { testDatabase } from '../../support/database.ts'
 import { DDL, Restaurant, schema, User, Visit } from '../../types/fixture.ts'
 
@@ -125,11 +125,37 @@ const CASES: readonly (readonly [ViewDefinition, readonly string[] | null])[] = 
   ],
 ]
 
-const NAMED = CASES.map(([view, key]) => ({ name: view.name, ir: view.ir, key }))
+/** Views of several blocks. */
+const COMPOSED: typeof CASES = [
+  [
+    defineView('grouped_over_one_row', (q) =>
+      q
+        .from({ t: q.from({ v: Visit }).select(() => ({ visits: count() })) })
+        .groupBy(({ t }) => [t.visits])
+        .select(({ t }) => ({ visits: t.visits })),
+    ),
+    ['visits'],
+  ],
+  [
+    defineView('grouped_by_another_condition', (q) =>
+      q
+        .from({ v: Visit })
+        .groupBy(({ v }) => [v.userId, isNull(v.visitRating)])
+        .select(({ v }) => ({ user: v.userId, rated: not(isNull(v.visitRating)) })),
+    ),
+    null,
+  ],
+]
 
-test.each(NAMED)('the key of $name is what tells its rows apart', ({ ir, key }) => {
-  expect(ir.key).toEqual(key)
-})
+const named = ([view, key]: (typeof CASES)[number]) => ({ name: view.name, ir: view.ir, key })
+const NAMED = CASES.map(named)
+
+test.each([...NAMED, ...COMPOSED.map(named)])(
+  'the key of $name is what tells its rows apart',
+  ({ ir, key }) => {
+    expect(ir.key).toEqual(key)
+  },
+)
 
 test.each(NAMED)('the engine plans $name with that key', ({ ir, key }) => {
   expect(planView(schema, lowerView(schema, ir).last).ir.key).toEqual(key)
@@ -159,7 +185,7 @@ test('on the server no two rows of a view share its key', async () => {
       )
       await db.query('TRUNCATE visit')
       if (tuples.length > 0) await db.query(`INSERT INTO visit VALUES ${tuples.join(', ')}`)
-      for (const [{ name, sql, ir }] of CASES) {
+      for (const [{ name, sql, ir }] of [...CASES, ...COMPOSED]) {
         if (ir.key === null) continue
         const columns = ir.key.map(quoteIdentifier).join(', ')
         const [row] = await db.query<{ repeated: string }>(

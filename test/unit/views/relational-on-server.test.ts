@@ -8,67 +8,12 @@ import { asc, desc } from '../../../src/views/order.ts'
 import { queryOutputs } from '../../../src/views/query-outputs.ts'
 import { testDatabase } from '../../support/database.ts'
 import { DDL, Restaurant, Sample, User, Visit } from '../../types/fixture.ts'
-import { RELATIONAL } from './relational-views.ts'
-
-const small = fc.integer({ min: 1, max: 4 })
-const visits = fc.uniqueArray(
-  fc.record({ user: small, restaurant: small, spent: small, rating: fc.option(small) }),
-  { selector: ({ user, restaurant }) => `${user}/${restaurant}`, maxLength: 12 },
-)
-const restaurants = fc.uniqueArray(fc.record({ id: small, name: small, rating: fc.option(small) }), {
-  selector: ({ id }) => id,
-})
-const users = fc.uniqueArray(fc.record({ id: small, name: small, active: fc.boolean() }), {
-  selector: ({ id }) => id,
-})
-
-interface Data {
-  readonly visits: readonly {
-    readonly user: number
-    readonly restaurant: number
-    readonly spent: number
-    readonly rating: number | null
-  }[]
-  readonly restaurants: readonly {
-    readonly id: number
-    readonly name: number
-    readonly rating: number | null
-  }[]
-  readonly users: readonly { readonly id: number; readonly name: number; readonly active: boolean }[]
-}
-
-/** Statements that put the data into the tables, in that order of rows. */
-function insert(data: Data): string {
-  const rows = [
-    ...data.visits.map(
-      ({ user, restaurant, spent, rating }) =>
-        `INSERT INTO visit VALUES (${user}, 'r${restaurant}', ${spent}, ${rating ?? 'NULL'})`,
-    ),
-    ...data.restaurants.map(
-      ({ id, name, rating }) =>
-        `INSERT INTO restaurant VALUES ('r${id}', 'r${name}', ${rating ?? 'NULL'}, '{}')`,
-    ),
-    ...data.users.map(
-      ({ id, name, active }) =>
-        `INSERT INTO users VALUES (${id}, 'r${name}', 'e', NULL, '{}', 'user', ${active})`,
-    ),
-  ]
-  return ['TRUNCATE visit, restaurant, users', ...rows].join('; ')
-}
+import { insertData, relationalData, type RelationalData } from './relational-data.ts'
+import { NESTED, RELATIONAL } from './relational-views.ts'
 
 const VIEWS = [
   ...RELATIONAL,
-  // Both sides have a group NULL, and both such groups are without a partner.
-  defineView('full_join_of_nulls', (q) => {
-    const stars = q
-      .from({ v: Visit })
-      .groupBy(({ v }) => [v.visitRating])
-      .select(({ v }) => ({ stars: v.visitRating }))
-    return q
-      .from({ a: stars })
-      .fullJoin({ b: stars }, ({ a, b }) => eq(a.stars, b.stars))
-      .select(({ a, b }) => ({ a: a.stars, b: b.stars }))
-  }),
+  ...NESTED,
   defineView('right_join_of_a_query', (q) =>
     q
       .from({ u: User })
@@ -90,7 +35,7 @@ test('a full join of groups that may be NULL has no key, since two rows of it ma
   await using db = await testDatabase({ schema: 'empty' })
   await db.query(DDL)
   await db.query(
-    insert({ visits: [{ user: 1, restaurant: 1, spent: 1, rating: null }], restaurants: [], users: [] }),
+    insertData({ visits: [{ user: 1, restaurant: 1, spent: 1, rating: null }], restaurants: [], users: [] }),
   )
   const view = VIEWS.find(({ name }) => name === 'full_join_of_nulls')
   expect(view?.ir.key).toBeNull()
@@ -104,13 +49,13 @@ test('on the server no two rows share a key, what is never null is not, and a li
   await using db = await testDatabase({ schema: 'empty' })
   await db.query(DDL)
   await fc.assert(
-    fc.asyncProperty(fc.record({ visits, restaurants, users }), async (data) => {
+    fc.asyncProperty(relationalData, async (data) => {
       const answers: string[][] = []
       for (const turned of [false, true]) {
         // Rows in another order on the disk: Postgres would choose others, if it could.
         const { visits: v, restaurants: r, users: u } = data
         await db.query(
-          insert(
+          insertData(
             turned ? { visits: v.toReversed(), restaurants: r.toReversed(), users: u.toReversed() } : data,
           ),
         )
@@ -146,12 +91,12 @@ test('on the server no two rows share a key, what is never null is not, and a li
 test('the order of a view is the order of its rows on the server', async () => {
   await using db = await testDatabase({ schema: 'empty' })
   await db.query(DDL)
-  const data: Data = {
+  const data: RelationalData = {
     visits: [],
     restaurants: [1, 2, 3, 4].map((id) => ({ id, name: 5 - id, rating: id === 2 ? null : id % 3 })),
     users: [],
   }
-  await db.query(insert(data))
+  await db.query(insertData(data))
   const ids = async (build: Parameters<typeof defineView<{ readonly id: string }, string>>[1]) =>
     (await db.query<{ id: string }>(defineView('ordered', build).sql)).map(({ id }) => id)
   expect(
@@ -187,13 +132,13 @@ test('nested rows come in their order, limited, and are an empty array where the
   await using db = await testDatabase({ schema: 'empty' })
   await db.query(DDL)
   await db.query(
-    insert({
+    insertData({
       visits: [1, 2, 3, 4].map((user) => ({ user, restaurant: 1, spent: user % 3, rating: 3 })),
       restaurants: [1, 2].map((id) => ({ id, name: id, rating: null })),
       users: [{ id: 2, name: 2, active: true }],
     }),
   )
-  const view = RELATIONAL.find(({ name }) => name === 'nested')
+  const view = NESTED.find(({ name }) => name === 'nested')
   const rows = await db.query<{ id: string; dearest: readonly { userId: number; guests: unknown[] }[] }>(
     `${view?.sql} ORDER BY 1`,
   )

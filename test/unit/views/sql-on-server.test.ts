@@ -10,7 +10,7 @@ import { and, not, or } from '../../../src/views/logic.ts'
 import { asc, desc } from '../../../src/views/order.ts'
 import { arrayAgg, jsonAgg, stringAgg } from '../../../src/views/ordered-aggregates.ts'
 import { testDatabase } from '../../support/database.ts'
-import { RELATIONAL } from './relational-views.ts'
+import { NESTED, RELATIONAL } from './relational-views.ts'
 import { DDL, Restaurant, Sample, User, Visit } from '../../types/fixture.ts'
 
 /** The whole of the language, with names as hostile as Postgres allows. */
@@ -135,7 +135,7 @@ test('Postgres accepts the SQL of every view and answers in the types of its alg
   await using db = await testDatabase({ schema: 'empty' })
   await db.query(DDL)
   const client = await db.connect()
-  for (const view of [...VIEWS, ...RELATIONAL]) {
+  for (const view of [...VIEWS, ...RELATIONAL, ...NESTED]) {
     const { fields } = await client.query(`SELECT * FROM (${view.sql}) AS view LIMIT 0`)
     const types = await db.query<{ type: string }>(
       `SELECT format_type(oid::oid, modifier::int) AS type
