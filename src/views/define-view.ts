@@ -88,7 +88,12 @@ export function defineView<
     readonly key?: readonly (K & keyof Row)[]
     readonly indexes?: readonly (I & readonly (keyof Row)[])[]
   } = {},
-): ViewDefinition<NoInfer<Row>, KeyOf<Row, NamesOr<Inferred, K>>, NamesOr<Inferred, K>, MatchBy<Row, I>> {
+): ViewDefinition<
+  NoInfer<{ readonly [N in keyof Row]: Row[N] }>,
+  KeyOf<Row, NamesOr<Inferred, K>>,
+  NamesOr<Inferred, K>,
+  MatchBy<Row, I>
+> {
   const query = build(startQuery())
   if (query.kind !== 'query') {
     throw new DbsyncError(

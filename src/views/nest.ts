@@ -1,5 +1,5 @@
 import type { ColumnRef, Condition, NestedRows } from './expression.ts'
-import type { AddSource, Refs, RowOf, Scope, Sources } from './infer.ts'
+import type { AddSource, Refs, Scope, Sources, ValueOf } from './infer.ts'
 import type { Order } from './order.ts'
 import type { RawLimit, RawNested } from './raw-query.ts'
 import { refsOf } from './refs.ts'
@@ -14,7 +14,7 @@ export interface NestSelect<S extends Scope> {
   /** The columns of its rows by name; a nested result among them is nested in these rows. */
   select<const Selected extends NestedSelection>(
     columns: (tables: Refs<S>) => Selected,
-  ): NestedRows<RowOf<Selected>>
+  ): NestedRows<{ readonly [N in keyof Selected]: ValueOf<Selected[N]> }>
 }
 
 /** After `nest`. */

@@ -139,6 +139,34 @@ test('a hundred views of an application cost a bounded number of instantiations'
   expect(each).toBeLessThan(3_000)
 })
 
+test('the declarations of views spell out their rows and name nothing that the package does not export', async () => {
+  await mkdir('.tmp', { recursive: true })
+  const out = await mkdtemp(resolve('.tmp/declarations-'))
+  try {
+    const flags = [
+      '--noEmit',
+      'false',
+      '--declaration',
+      '--emitDeclarationOnly',
+      '--rootDir',
+      resolve('.'),
+      '--outDir',
+      out,
+    ]
+    const { output } = await compile({ 'views.ts': views('declared') }, flags)
+    expect(output).toBe('')
+    const files = await readdir(out, { recursive: true })
+    const name = files.find((file) => /types-\w+\/views\.d\.ts$/.test(file)) ?? ''
+    const text = await readFile(join(out, name), 'utf8')
+    const named = [...text.matchAll(/import\("([^"]+)"\)\.(\w+)/g)].map(([, from, item]) => `${from} ${item}`)
+    const ours = named.filter((item) => item.includes('/src/'))
+    expect([...new Set(ours)]).toEqual(['../../src/index.ts ViewDefinition'])
+    expect(text).toContain('readonly stars: number | null;')
+  } finally {
+    await rm(out, { recursive: true, force: true })
+  }
+})
+
 test('what a limit lacks is told by name', async () => {
   const { output } = await compile({
     'wrong.ts': `

@@ -167,6 +167,14 @@ test.each<[what: string, build: (q: Steps) => unknown, expected: string]>([
     `${INVALID} v.select.user: v.userId (integer) is neither grouped`,
   ],
   [
+    'another function than the grouped one',
+    (q) =>
+      visits(q)
+        .groupBy(({ v }: Columns) => [f.isNull(v['visitRating'])])
+        .select(({ v }: Columns) => ({ rated: f.isNotNull(v['visitRating']) })),
+    `${INVALID} v.select.rated: v.visitRating (integer) is neither grouped`,
+  ],
+  [
     'an aggregate in where beside a comparison',
     where(() => f.gt(f.count(), 3)),
     `${INVALID} v.where: the aggregate count stands inside another expression`,
