@@ -1,7 +1,6 @@
 import type { Column } from '../zset/column.ts'
 import { Float64Column } from '../zset/float64-column.ts'
 import { Int32Column } from '../zset/int32-column.ts'
-import { Int64Column } from '../zset/int64-column.ts'
 import type { SecondaryIndex } from '../zset/secondary-index.ts'
 import { offsetsOf, type SourceTable } from '../zset/source-table.ts'
 

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { isDbsyncError } from '../../../src/core/errors.ts'
 import { publicValue } from '../../../src/values/public-value.ts'
 import { Interner } from '../../../src/zset/interner.ts'
 import { SourceTable } from '../../../src/zset/source-table.ts'
@@ -34,6 +35,15 @@ const table = new SourceTable({
   interner: new Interner(),
 })
 
+/** What a reader sees, or that there is nothing to see: infinities and lists with NULL have no public value. */
+function shown(read: () => unknown): unknown {
+  try {
+    return read()
+  } catch (error) {
+    return isDbsyncError(error) ? error.code : error
+  }
+}
+
 test.each(Object.keys(VALUES))('a value of %s that is read and put again is the same words', (field) => {
   const column = table.column(field)
   for (const text of [...(VALUES[field] ?? []), ...(BORDERS[field] ?? [])]) {
@@ -49,14 +59,10 @@ test.each(Object.keys(VALUES))('a value of %s that is read and put again is the 
     const value = column.valueOf(read)
     column.put(put, value)
     expect([text, table.sameRow(read, put)]).toEqual([text, true])
-    if (
-      !text.includes('infinity') &&
-      !text.includes('BC') &&
-      !/^\d{5}/.test(text) &&
-      !/NULL|\{\{/.test(text)
-    ) {
-      expect(publicValue(column.codec, value)).toEqual(column.value(read))
-    }
+    expect([text, shown(() => publicValue(column.codec, value))]).toEqual([
+      text,
+      shown(() => column.value(read)),
+    ])
     column.put(put, null)
     expect([column.isNull(put), column.valueOf(put)]).toEqual([true, null])
   }
