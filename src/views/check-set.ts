@@ -52,7 +52,7 @@ function checkColumns({ problems }: QueryContext, first: QueryIr, other: QueryIr
       problems.add(
         'VIEW.INVALID_DEFINITION',
         place,
-        `its column "${name}" is ${show(match.expression.type)}, that of the first query ${show(expression.type)}; select values of one type`,
+        `its column "${name}" is ${show(match.expression.type)}, that of the first query ${show(expression.type)}; select values of one type, or cast one of them`,
       )
     }
   }
@@ -62,11 +62,11 @@ function checkColumns({ problems }: QueryContext, first: QueryIr, other: QueryIr
   }
 }
 
-/** Types that a set operation may have in one column. Lengths of texts and precisions of times may differ. */
+/** Types that a set operation may have in one column; the lengths of texts may differ. */
 function commonKind(type: TypeIr): string {
   const { base } = parsePgTypeName(type.pgType)
   const text = type.enum === undefined && (base === 'text' || base === 'character varying')
-  const kind = text ? 'text' : base.startsWith('time') ? base : type.pgType
+  const kind = text ? 'text' : type.pgType
   return JSON.stringify([kind, type.scalar, type.enum ?? null, type.list])
 }
 

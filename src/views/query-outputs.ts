@@ -23,7 +23,7 @@ function commonType(kind: SetIr['kind'], first: TypeIr, next: TypeIr): TypeIr {
   return { ...first, pgType: commonPgType(first.pgType, next.pgType), nullable }
 }
 
-/** Types that differ in length or precision lose it; of `varchar` and `text` the first stays. */
+/** Texts that differ in length lose it; of `varchar` and `text` the first stays. */
 function commonPgType(first: string, next: string): string {
   return first === next ? first : parsePgTypeName(first).base
 }

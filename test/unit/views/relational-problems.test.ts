@@ -251,6 +251,15 @@ test.each<[what: string, build: (q: Steps) => unknown, expected: string]>([
     `${INVALID} v.except.1: its column "id" is bigint, that of the first query integer`,
   ],
   [
+    'a union of times of different precision',
+    (q) =>
+      f.union(
+        samples(q, (s) => ({ at: s['timestamp'] })),
+        samples(q, (s) => ({ at: s['seconds'] })),
+      ),
+    `${INVALID} v.union.1: its column "at" is timestamp(0) without time zone, that of the first query timestamp(3)`,
+  ],
+  [
     'a union of two enums',
     (q) =>
       f.union(

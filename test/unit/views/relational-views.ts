@@ -1,10 +1,13 @@
-import { count, max, sum } from '../../../src/views/aggregates.ts'
+import { avg, count, max, sum } from '../../../src/views/aggregates.ts'
+import { add, modulo, round } from '../../../src/views/arithmetic.ts'
 import { eq, gt, inArray, isNotNull, isNull, lt } from '../../../src/views/comparisons.ts'
+import { coalesce } from '../../../src/views/conditional.ts'
 import { defineView, type ViewDefinition } from '../../../src/views/define-view.ts'
 import { and, or } from '../../../src/views/logic.ts'
 import { nest } from '../../../src/views/nest.ts'
 import { asc, desc } from '../../../src/views/order.ts'
 import { except, intersect, union, unionAll } from '../../../src/views/set-operations.ts'
+import { concat, upper } from '../../../src/views/text.ts'
 import { Restaurant, Sample, User, Visit } from '../../types/fixture.ts'
 
 const spent = defineView('spent', (q) =>
@@ -277,6 +280,26 @@ export const RELATIONAL: readonly ViewDefinition[] = [
       .leftJoin({ s: spent }, ({ all, s }) => eq(s.id, all.id))
       .groupBy(({ all, s }) => [all.id, s.best])
       .select(({ all, s }) => ({ id: all.id, best: s.best, stars: sum(all.stars), rows: count() })),
+  ),
+  defineView('computed_everywhere', (q) =>
+    q
+      .from({ r: Restaurant })
+      .innerJoin({ v: Visit }, ({ r, v }) => eq(upper(v.restaurantId), upper(r.id)))
+      .leftJoin({ u: User }, ({ v, u }) => and(eq(add(u.id, 1), add(v.userId, 1)), u.active))
+      .where(({ v, u }) => gt(coalesce(u.id, v.userId), 0))
+      .groupBy(({ r, v }) => [upper(r.name), modulo(v.userId, 2)])
+      .having(({ v }) => gt(coalesce(max(v.visitRating), 0), 1))
+      .select(({ r, v, u }) => ({
+        name: concat(upper(r.name), '!'),
+        odd: modulo(v.userId, 2),
+        group: upper(r.name),
+        spent: coalesce(sum(v.amountSpent), 0),
+        stars: round(avg(v.amountSpent), 1),
+        known: add(count(u.id), 1),
+        one: 1,
+      }))
+      .orderBy(({ r, v }, { known }) => [desc(known), asc(upper(r.name)), asc(modulo(v.userId, 2))])
+      .limitPer(({ v }) => [modulo(v.userId, 2)], 2),
   ),
 ]
 
