@@ -4,8 +4,10 @@ import { compareView, formatDifference } from '../support/compare-view.ts'
 import { TEXT_SETTINGS } from '../support/canonical-text.ts'
 import { testDatabase } from '../support/database.ts'
 import { DDL, schema } from '../types/fixture.ts'
-import { RELATIONAL } from '../unit/views/relational-views.ts'
+import { NESTED, RELATIONAL } from '../unit/views/relational-views.ts'
 import { Mirror, type TextRow } from './mirror.ts'
+
+const VIEWS = [...RELATIONAL, ...NESTED]
 
 const TABLES = { User: 'users', Restaurant: 'restaurant', Visit: 'visit' } as const
 
@@ -52,7 +54,7 @@ test('every relational form answers as Postgres after every transaction of rando
   await client.query(DDL)
   const mirror = new Mirror(
     schema,
-    RELATIONAL.map(({ ir }) => ir),
+    VIEWS.map(({ ir }) => ir),
   )
   const rows: Record<keyof typeof TABLES, TextRow[]> = { User: [], Restaurant: [], Visit: [] }
   for (let transaction = 0; transaction < 120; transaction += 1) {
@@ -80,7 +82,7 @@ test('every relational form answers as Postgres after every transaction of rando
       )
     }
     mirror.replica.flush()
-    for (const view of RELATIONAL) {
+    for (const view of VIEWS) {
       const state = mirror.replica.views.get(view.name)
       const differences = await compareView(view, state?.rows() ?? [], client)
       expect([`seed ${seed}, transaction ${transaction}`, ...differences.map(formatDifference)]).toEqual([

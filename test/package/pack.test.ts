@@ -153,7 +153,7 @@ test('the package holds what it runs and what its source maps name, and no tests
     ]),
   )
   expect(files.filter((name) => !/^\.\/(bin|dist|src|generators)\/|^\.\/[^/]+$/.test(name))).toEqual([])
-  expect(files.filter((name) => /test|fixture|\.env|\.tgz/.test(name))).toEqual([])
+  expect(files.filter((name) => /\btest|fixture|\.env|\.tgz/.test(name))).toEqual([])
 })
 
 test('a project that installs it generates, compiles and runs', async () => {
