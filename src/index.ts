@@ -84,6 +84,17 @@ export { datePart, dateTrunc } from './views/dates.ts'
 export { between, isDistinctFrom, isNotDistinctFrom } from './views/distinctness.ts'
 export type { Expression } from './views/expression.ts'
 export { arrayContains, arrayLength } from './views/lists.ts'
+export { explain } from './views/explain/explain.ts'
+export type {
+  ExplainedChange,
+  ExplainedColumn,
+  ExplainedFactor,
+  ExplainedIndex,
+  ExplainedState,
+  ExplainedStep,
+  ExplainedTable,
+  Explanation,
+} from './views/explain/explanation.ts'
 export { and, not, or } from './views/logic.ts'
 export { asc, desc, type Order, type OrderOptions } from './views/order.ts'
 export type { Query, QueryStart } from './views/query-builder.ts'

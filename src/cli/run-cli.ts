@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander'
 import * as z from 'zod'
 import { isDbsyncError } from '../core/errors.ts'
 import { addDoctor } from './doctor.ts'
+import { addExplain } from './explain.ts'
 import { addRefresh } from './refresh.ts'
 import { addSetup } from './setup.ts'
 import { addStatus } from './status.ts'
@@ -53,6 +54,7 @@ export async function runCli(args: readonly string[], terminal: Terminal): Promi
   addTail(program, terminal)
   addStatus(program, terminal)
   addRefresh(program, terminal)
+  addExplain(program, terminal)
   try {
     if (args.length === 0) program.outputHelp()
     else await program.parseAsync([...args], { from: 'user' })

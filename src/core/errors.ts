@@ -53,6 +53,7 @@ export const ERROR_CODES = {
     'fix',
     'an expression of a view has no value for a row: an overflow, a division by zero, a bad cast',
   ],
+  'VIEW.REMOVED': ['fix', 'a view was read after it was removed from its sync'],
   'VIEW.OUT_OF_RANGE': ['fix', 'a result does not fit the type that the view promises'],
   'HANDLER.FAILED': ['retry', 'a handler threw and its attempts are used up'],
   'REFRESH.CANCELLED': ['fix', 'a refresh was cancelled'],

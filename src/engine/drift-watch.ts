@@ -61,6 +61,7 @@ export class DriftWatch {
   /** What publication and tables are known to be like. */
   readonly #publication: PublicationFingerprint | null
   readonly #tables: Map<string, TableFingerprint>
+  #needs: readonly TableNeed[]
   #stop: AbortController | null = null
   #timer: NodeJS.Timeout | null = null
   #looking: Promise<void> | null = null
@@ -73,11 +74,22 @@ export class DriftWatch {
     this.#host = host
     this.#publication = known.publication
     this.#tables = new Map(known.tables)
+    this.#needs = subject.needs
   }
 
   /** Takes the state that later ones are compared with; before the first row is read. Throws: POSTGRES.*. */
   static async open(subject: DriftSubject, host: DriftHost): Promise<DriftWatch> {
     return new DriftWatch(subject, host, await read(subject, new Map()))
+  }
+
+  /** From now on only these of the tables matter, and these columns of them. */
+  narrow(needs: readonly TableNeed[]): void {
+    this.#needs = needs
+  }
+
+  /** Whether the stream has passed changes over of which it is not known yet what becomes. */
+  get hasDoubts(): boolean {
+    return this.#doubted.size > 0
   }
 
   /** Watches from now on, beginning with a look: a good deal may have happened between two sessions. */
@@ -130,17 +142,20 @@ export class DriftWatch {
   }
 
   async #lookOnce(signal: AbortSignal): Promise<void> {
-    const found = await read(this.#subject, this.#tables)
+    const needs = this.#needs
+    const found = await read({ ...this.#subject, needs }, this.#tables)
     signal.throwIfAborted()
     const known: Fingerprints = { publication: this.#publication, tables: this.#tables }
-    const { isLost, tables } = compareFingerprints(this.#subject.needs, known, found)
+    const { isLost, tables } = compareFingerprints(needs, known, found)
     if (isLost) {
       await mendOptions(this.#subject, found).catch(() => {})
       this.#host.endSession(publicationLost(this.#subject.publication))
       return
     }
-    for (const need of this.#subject.needs) {
+    for (const need of needs) {
       const { model } = need.model
+      // Let go of while the catalog was looked at.
+      if (!this.#needs.some((other) => other.model.model === model)) continue
       const verdict = tables.get(model)
       const now = found.tables.get(model)
       if (verdict === undefined || now === undefined) continue

@@ -89,6 +89,10 @@ export interface CheckedOptions {
   readonly onEvent: (event: SyncEvent) => void
 }
 
+function isViewDefinition(value: unknown): value is ViewDefinition {
+  return typeof value === 'object' && value !== null && 'kind' in value && value.kind === 'view'
+}
+
 const optionsSchema = z.strictObject({
   schema: z.custom<Schema>(
     (value) => typeof value === 'object' && value !== null && 'contract' in value && 'Decimal' in value,
@@ -99,13 +103,7 @@ const optionsSchema = z.strictObject({
   }),
   allowInsecure: z.boolean().optional(),
   views: z
-    .record(
-      z.string(),
-      z.custom<ViewDefinition>(
-        (value) => typeof value === 'object' && value !== null && 'kind' in value && value.kind === 'view',
-        'must be made by defineView',
-      ),
-    )
+    .record(z.string(), z.custom<ViewDefinition>(isViewDefinition, 'must be made by defineView'))
     .optional(),
   ...consumerShape,
   slot: z
@@ -205,12 +203,23 @@ function checkViews(schema: Schema, views: ViewSet): void {
       )
     }
     names.set(view.name, property)
-    if (view.schema.contract.hash !== schema.contract.hash) {
-      throw new DbsyncError(
-        'CONFIG.INVALID_OPTIONS',
-        `views.${property} is defined over another generated schema than the one given as "schema". Import both from one place.`,
-        { details: { view: view.name } },
-      )
-    }
+    checkViewSchema(schema, view, `views.${property}`)
+  }
+}
+
+/** Checks one view of a sync; `place` is where the caller named it. Throws: CONFIG.INVALID_OPTIONS. */
+export function checkViewSchema(schema: Schema, view: ViewDefinition, place: string): void {
+  if (!isViewDefinition(view)) {
+    throw new DbsyncError(
+      'CONFIG.INVALID_OPTIONS',
+      `${place} is no view; it must be what defineView returns.`,
+    )
+  }
+  if (view.schema.contract.hash !== schema.contract.hash) {
+    throw new DbsyncError(
+      'CONFIG.INVALID_OPTIONS',
+      `${place} is defined over another generated schema than the one given as "schema". Import both from one place.`,
+      { details: { view: view.name } },
+    )
   }
 }

@@ -62,6 +62,8 @@ export class Pipeline implements StreamReceiver, TransactionReceiver {
   readonly #consumed: PipelineConsumers | null
   #spill: Spill | null = null
   #replica: Replica | null = null
+  /** A replica that is being read while the other one is shown. */
+  #beside: Replica | null = null
   #assembler: TransactionAssembler
   /** The end of the last transaction that was applied. */
   #lastEnd: Lsn = ZERO_LSN
@@ -162,6 +164,17 @@ export class Pipeline implements StreamReceiver, TransactionReceiver {
   feed(replica: Replica | null): void {
     if (replica !== this.#replica) this.#isTainted = false
     this.#replica = replica
+    this.#beside = null
+  }
+
+  /** From now on changes go to this replica too; null ends it. Call it between transactions. */
+  feedBeside(replica: Replica | null): void {
+    this.#beside = replica
+  }
+
+  /** Shows what is pending, so that views that are compared or added stand at one position. Call it between transactions. */
+  settleStep(): void {
+    if (this.#isDirty) this.#step()
   }
 
   /** Whether every commit is a step of its own, because somebody wants to see each. */
@@ -240,6 +253,7 @@ export class Pipeline implements StreamReceiver, TransactionReceiver {
       this.#isMidTransaction = true
     }
     this.#changes += this.#replica.applier.apply(spans, begin.relations)
+    this.#beside?.applier.apply(spans, begin.relations)
   }
 
   onKeepalive(walEnd: Lsn): void {
@@ -273,8 +287,9 @@ export class Pipeline implements StreamReceiver, TransactionReceiver {
     let isCaptured = this.#consumed !== null && this.#consumed.mayRead && hasChanges(transaction)
     if (replica !== null) {
       const applied = replica.applier.apply(transaction.spans, transaction.relations)
+      const besides = this.#beside?.applier.apply(transaction.spans, transaction.relations) ?? 0
       this.#changes += applied
-      if (applied > 0 || this.#isMidTransaction) {
+      if (applied > 0 || besides > 0 || this.#isMidTransaction) {
         this.#isDirty = true
         isCaptured = true
       }
@@ -319,6 +334,8 @@ export class Pipeline implements StreamReceiver, TransactionReceiver {
   #step(): void {
     this.#isDirty = false
     if (this.#replica !== null) this.#host.onStep(this.#replica)
+    // Nobody sees it yet: its derived tables are kept up, so that they never have much to catch up with.
+    this.#beside?.flush()
   }
 
   #seeWatermark(watermark: string): void {

@@ -22,6 +22,7 @@ import {
 } from './refresh.ts'
 import type { Replica } from './replica.ts'
 import type { TableReader } from './table-reader.ts'
+import type { ViewCells } from './view-cells.ts'
 import { modelsOf as modelsOfQuery } from '../views/models-of.ts'
 
 /** What reading rows again, and reading them for consumers, needs of the sync. */
@@ -30,6 +31,7 @@ export interface RefreshesHost {
   readonly control: ControlSession
   readonly pipeline: Pipeline
   readonly consumed: ConsumerSet | null
+  readonly cells: Pick<ViewCells, 'definitions'>
   /** Resolves when the views are live. Throws: what stopped the sync. */
   ready(): Promise<void>
   /** What reads the tables of the views that readers see; there is one when these are live. */
@@ -147,7 +149,7 @@ export class Refreshes {
   /** Models that something of this sync reads. */
   #known(): readonly string[] {
     const { options, consumed } = this.#host
-    const viewed = Object.values(options.views).flatMap((view) => modelsOfQuery(view.ir.query))
+    const viewed = this.#host.cells.definitions.flatMap((view) => modelsOfQuery(view.ir.query))
     const wanted = [...options.consumers.models].filter(
       (model) => consumed?.consumers.wantsRead(model) === true,
     )

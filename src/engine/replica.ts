@@ -95,9 +95,9 @@ export class ReplicaTable implements CapturedTable, ReadTarget {
     return this.#state === 'covered'
   }
 
-  /** Whether it was given up, so that nothing of it is worth reading. */
+  /** Whether it was given up, or nobody wants it any more, so that nothing of it is worth reading. */
   get isBroken(): boolean {
-    return this.#replica.isBroken(this.model.model)
+    return !this.#replica.wants(this) || this.#replica.isBroken(this.model.model)
   }
 
   /**
@@ -138,7 +138,7 @@ export class ReplicaTable implements CapturedTable, ReadTarget {
 
 /** The tables that a set of views needs, and the views over them: exact once every table is covered. */
 export class Replica {
-  readonly tables: readonly ReplicaTable[]
+  tables: readonly ReplicaTable[]
   readonly applier: ChangeApplier
   readonly compiled: ViewNetwork
   /** What was delivered and no snapshot has shown; chunks are merged with it. */
@@ -146,6 +146,7 @@ export class Replica {
   #onUnknownRows: (table: ReplicaTable, keys: readonly (readonly string[])[]) => void = () => {}
   #listener: TableListener | null = null
   readonly #broken = new Map<string, DbsyncError>()
+  #isAbandoned = false
 
   constructor(
     compiled: ViewNetwork,
@@ -200,6 +201,32 @@ export class Replica {
   /** Whether the table was given up: its changes are passed over and the views over it have stopped. */
   isBroken(model: string): boolean {
     return this.#broken.has(model)
+  }
+
+  /** Whether views of this replica, if anybody wants these, read the table. */
+  wants(table: ReplicaTable): boolean {
+    return !this.#isAbandoned && this.tables.includes(table)
+  }
+
+  /** Why the table was given up; null while it is followed. */
+  failureOf(model: string): DbsyncError | null {
+    return this.#broken.get(model) ?? null
+  }
+
+  /** Nobody wants it any more: what is being read for it is read no further. */
+  abandon(): void {
+    this.#isAbandoned = true
+  }
+
+  /** Lets go of a view, and of the tables that no other view reads. */
+  removeView(name: string): void {
+    this.compiled.remove(name)
+    for (const { model } of this.tables) {
+      if (this.compiled.tables.has(model.model)) continue
+      this.applier.leaveOut(model.model)
+      this.#broken.delete(model.model)
+    }
+    this.tables = this.tables.filter(({ model }) => this.compiled.tables.has(model.model))
   }
 
   /** Why the first table that was given up was; null while all are followed. */

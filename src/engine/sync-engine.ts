@@ -4,45 +4,43 @@ import type { Lsn } from '../core/lsn.ts'
 import { xid8, type Xid8 } from '../core/xid.ts'
 import type { Table } from '../contract/schema-contract.ts'
 import { ControlSession } from '../postgres/control-session.ts'
-import { awaitWriters } from '../postgres/lock-barrier.ts'
 import type { ReplicationSession } from '../replication/replication-session.ts'
 import { readSnapshot } from '../snapshot/read-snapshot.ts'
 import type { ViewCell } from '../stores/memory-view.ts'
-import { compileViews } from '../views/compile.ts'
+import type { ViewDefinition } from '../views/define-view.ts'
 import { reachCurrentEnd } from './catch-up.ts'
 import { Continuity } from './continuity.ts'
 import { Deferred } from './deferred.ts'
 import type { DriftWatch } from './drift-watch.ts'
-import { hydrate } from './hydrate.ts'
 import { offeredModels, type ModelRef } from './consumer-options.ts'
 import { ConsumerSet } from './consumer-set.ts'
 import { openStream, type OpenedStream } from './open-stream.ts'
 import type { CheckedOptions } from './options.ts'
 import { Pipeline } from './pipeline.ts'
-import { progressOf } from './progress.ts'
+import { statusOf } from './progress.ts'
 import { Prober } from './prober.ts'
 import { SlotWatch } from './slot-watch.ts'
 import { tellGap, tellLoss } from './tell-loss.ts'
-import { readerHost } from './reader-host.ts'
 import { mayRetry } from './recovery.ts'
 import { Replica } from './replica.ts'
 import { Rereads } from './rereads.ts'
 import { stopController } from './stop-controller.ts'
 import type { SyncState } from './sync-event.ts'
 import type { Sync, SyncStatus } from './sync.ts'
-import { TableReader } from './table-reader.ts'
+import { TableReading } from './table-reading.ts'
 import { Refreshes } from './refreshes.ts'
 import type { Refresh, RefreshOptions } from './refresh.ts'
 import type { TransactionFeed } from './transaction-feed.ts'
 import { ViewCells } from './view-cells.ts'
-import { watchTables } from './watch-tables.ts'
+import { ViewChanges, type LiveSync } from './view-changes.ts'
+import { TableWatch } from './watch-tables.ts'
 
 const CLOSE_GRACE_MS = 5_000
 
 /**
  * Joins the floors, keeps the session alive, decides what a failure means. What `changes` gives has more exact types outside.
  */
-export class SyncEngine implements Omit<Sync, 'changes'> {
+export class SyncEngine implements Omit<Sync, 'changes' | 'addView'> {
   readonly views: Readonly<Record<string, ViewCell>>
   readonly #options: CheckedOptions
   readonly #control: ControlSession
@@ -50,6 +48,8 @@ export class SyncEngine implements Omit<Sync, 'changes'> {
   readonly #consumed: ConsumerSet | null
   readonly #cells: ViewCells
   readonly #continuity = new Continuity()
+  readonly #reading: TableReading
+  readonly #watch: TableWatch
   readonly #prober: Prober
   readonly #slotWatch: SlotWatch
   readonly #warn = (code: ErrorCode, message: string): void =>
@@ -61,24 +61,25 @@ export class SyncEngine implements Omit<Sync, 'changes'> {
   #closing: Promise<void> | null = null
   #session: ReplicationSession | null = null
   #slotName: string | null = null
-  #reader: TableReader | null = null
   /** What the views show. */
   #replica: Replica | null = null
   /** What is being read to take its place. */
   #building: Replica | null = null
   /** A table of the replica is not what it was read as. */
   #isOutdated = false
-  #drift: DriftWatch | null = null
+  /** What the session was opened with. */
+  #opened: OpenedStream | null = null
   #xidReference: Xid8 = xid8(0n)
   #reconnects = 0
   readonly #refreshes: Refreshes
+  readonly #changes: ViewChanges
   readonly #rereads = new Rereads(
     () => {
       const isWhole = this.#building === null && !this.#isOutdated
       if (this.#state === 'hydrating' && isWhole && this.#replica !== null) this.#goLive(this.#replica)
     },
     (reader, error) => {
-      if (this.#reader === reader && !this.#stop.signal.aborted) this.#rebuild(toDbsyncError(error))
+      if (this.#reading.reader === reader && !this.#stop.signal.aborted) this.#rebuild(toDbsyncError(error))
     },
   )
 
@@ -108,9 +109,43 @@ export class SyncEngine implements Omit<Sync, 'changes'> {
       onDemand: () => this.#applyDemand(),
     })
     this.views = this.#cells.views
-    this.#refreshes = this.#makeRefreshes(options)
+    const parts = {
+      options,
+      control: this.#control,
+      pipeline: this.#pipeline,
+      cells: this.#cells,
+      consumed: this.#consumed,
+      signal: this.#stop.signal,
+      ready: () => this.ready(),
+      reader: () => this.#reading.reader,
+      replica: () => this.#replica,
+      endSession: (error: DbsyncError) => this.#rebuild(error),
+      onWait: (reason: string) => this.#waiting(reason),
+      onFailed: (error: DbsyncError) => void this.#fail(error),
+    }
+    this.#watch = new TableWatch({
+      ...parts,
+      wasLive: () => this.#replica !== null,
+      reread: (model, reason, serverVersion) => this.#reread(model, reason, serverVersion),
+      endSession: (error) => this.#session?.destroy(error),
+      reachEnd: (signal) => this.#reachEnd(signal),
+      noteChanged: () => this.#pipeline.noteMerged(),
+    })
+    this.#reading = new TableReading({
+      ...parts,
+      recheck: () => this.#watch.look(),
+      probe: () => void this.#prober.probe(),
+    })
+    this.#refreshes = new Refreshes(parts)
+    this.#changes = new ViewChanges({
+      ...parts,
+      live: () => this.#liveNow(),
+      watch: (replica, opened) => this.#watch.open(replica, opened),
+      replace: (replica, opened, watch) => this.#replace(replica, opened, watch),
+      onProgress: (replica) => this.#reading.tell(replica),
+    })
     this.#prober = new Prober({
-      isNeeded: () => this.#pipeline.unsettled.size > 0 && this.#reader?.isActive !== true,
+      isNeeded: () => this.#pipeline.unsettled.size > 0 && this.#reading.reader?.isActive !== true,
       readSnapshot: () => readSnapshot(this.#control),
       settle: (snapshot) => this.#pipeline.settle(snapshot),
     })
@@ -124,7 +159,7 @@ export class SyncEngine implements Omit<Sync, 'changes'> {
     this.#pipeline.onPartialEnd(() => {
       // Where nobody listens the rows before it are simply forgotten.
       this.#applyDemand()
-      this.#reader?.drain()
+      this.#reading.reader?.drain()
     })
   }
 
@@ -156,7 +191,7 @@ export class SyncEngine implements Omit<Sync, 'changes'> {
       await this.ready()
       await this.#reachEnd(this.#stop.signal)
       // Changes that were passed over are in the views once their table has been read again.
-      await this.#drift?.clearDoubts()
+      await this.#watch.clearDoubts()
       await this.#live.promise
       return this.#pipeline.position
     } catch (error) {
@@ -187,24 +222,29 @@ export class SyncEngine implements Omit<Sync, 'changes'> {
     return this.#consumed.open(models, options.signal)
   }
 
+  addView(view: ViewDefinition): Promise<ViewCell> {
+    return this.#changes.add(view)
+  }
+
+  removeView(view: Pick<ViewDefinition, 'name'> | string): void {
+    this.#stop.signal.throwIfAborted()
+    const name = typeof view === 'string' ? view : view.name
+    this.#cells.remove(name)
+    for (const replica of [this.#replica, this.#building, this.#changes.beside]) replica?.removeView(name)
+    this.#watch.narrow()
+  }
+
   status(): SyncStatus {
-    return {
-      state: this.#state,
-      ...progressOf(this.#pipeline, this.#session),
-      slot:
-        this.#slotName === null || this.#session === null
-          ? null
-          : {
-              name: this.#slotName,
-              durable: this.#options.slot.durable,
-              confirmed: this.#session.confirmed,
-            },
-      publication: this.#options.publication,
-      tables: (this.#building ?? this.#replica)?.tables.map((table) => table.progress) ?? [],
-      refreshes: this.#refreshes.progress,
-      views: this.#cells.status(),
-      reconnects: this.#reconnects,
-    }
+    const status = statusOf({
+      options: this.#options,
+      pipeline: this.#pipeline,
+      session: this.#session,
+      slotName: this.#slotName,
+      replica: this.#building ?? this.#changes.beside ?? this.#replica,
+      refreshes: this.#refreshes,
+      cells: this.#cells,
+    })
+    return { state: this.#state, ...status, reconnects: this.#reconnects }
   }
 
   close(): Promise<void> {
@@ -221,12 +261,12 @@ export class SyncEngine implements Omit<Sync, 'changes'> {
     const reason = failure ?? new DbsyncError('SYNC.CLOSED', 'The sync is closed.')
     this.#stop.abort(reason)
     this.#prober.stop()
-    this.#drift?.stop()
+    this.#watch.stop()
     this.#slotWatch.stop()
     await this.#consumed?.close(reason, CLOSE_GRACE_MS)
     // Before the loop: it may be waiting for an answer that does not come.
     await this.#control.close()
-    await this.#reader?.close()
+    await this.#reading.reader?.close()
     await this.#session?.close()
     if (failure === null) await this.#loop?.catch(() => {})
     this.#pipeline.dropSpill()
@@ -279,11 +319,6 @@ export class SyncEngine implements Omit<Sync, 'changes'> {
 
   /** One session from preflight to its end; null when the sync is closing. */
   async #stream(onLive: () => void): Promise<DbsyncError | null> {
-    const { schema, publication, views } = this.#options
-    const compiled = compileViews(
-      schema,
-      Object.values(views).map((view) => view.ir),
-    )
     const loss = { hasConsumers: this.#consumed !== null, slot: this.#slotName, onWarning: this.#warn }
     const opened = await openStream(
       {
@@ -301,14 +336,15 @@ export class SyncEngine implements Omit<Sync, 'changes'> {
         onWarning: this.#warn,
         onPromoted: () => {
           this.#pipeline.leaveHistory()
-          this.#reader?.readAgain()
+          this.#reading.reader?.readAgain()
         },
         onGap: () => tellGap(loss),
         onLost: (code, found) => tellLoss(loss, code, found),
       },
-      compiled,
+      this.#replica?.compiled ?? this.#cells.compile(),
     )
     const { session, slot, checked, estimates } = opened
+    this.#opened = opened
     this.#consumed?.noteModels(opened.consumed)
     this.#slotName = slot.name
     await this.#refreshes.begin(slot.name)
@@ -326,18 +362,19 @@ export class SyncEngine implements Omit<Sync, 'changes'> {
       isContinued && this.#replica !== null
         ? this.#replica
         : await this.#build(
-            new Replica(compiled, checked.tables, estimates, this.#pipeline.unsettled),
+            new Replica(this.#cells.compile(), checked.tables, estimates, this.#pipeline.unsettled),
             opened,
           )
     for (const [model, error] of opened.broken) replica.breakTable(model, error)
     this.#pipeline.feed(replica)
-    await session.start(slot.name, publication, this.#pipeline)
+    await session.start(slot.name, this.#options.publication, this.#pipeline)
     this.#stop.signal.throwIfAborted()
     this.#continuity.noteStreaming()
     this.#prober.start()
     this.#slotWatch.start()
-    this.#drift?.start()
-    const live = isContinued ? this.#rereads.settled() : this.#hydrate(replica, opened)
+    this.#watch.start()
+    if (!isContinued) this.#setState('hydrating')
+    const live = isContinued ? this.#rereads.settled() : this.#reading.hydrate(replica, opened)
     live.then(
       () => {
         if (this.#session !== session || this.#isOutdated || this.#stop.signal.aborted) return
@@ -355,16 +392,7 @@ export class SyncEngine implements Omit<Sync, 'changes'> {
   async #build(replica: Replica, opened: OpenedStream): Promise<Replica> {
     this.#building = replica
     this.#isOutdated = false
-    this.#drift?.stop()
-    this.#drift = await watchTables(replica, opened, {
-      control: this.#control,
-      options: this.#options,
-      wasLive: () => this.#replica !== null,
-      reread: (model, reason) => this.#reread(model, reason, opened.checked.serverVersion),
-      endSession: (error) => this.#session?.destroy(error),
-      reachEnd: (signal) => this.#reachEnd(signal),
-      noteChanged: () => this.#pipeline.noteMerged(),
-    })
+    this.#watch.take(await this.#watch.open(replica, opened), replica)
     return replica
   }
 
@@ -380,7 +408,7 @@ export class SyncEngine implements Omit<Sync, 'changes'> {
    */
   #reread(model: string, reason: string, serverVersion: number): void {
     const replica = this.#building === null && serverVersion >= 150_000 ? this.#replica : null
-    const [table, reader] = [replica?.table(model), this.#reader]
+    const [table, reader] = [replica?.table(model), this.#reading.reader]
     if (replica === null || table === undefined || reader === null) {
       this.#rebuild(new DbsyncError('SNAPSHOT.RELATION_CHANGED', reason, { details: { model } }))
       return
@@ -389,71 +417,43 @@ export class SyncEngine implements Omit<Sync, 'changes'> {
       this.#live = new Deferred()
       this.#setState('hydrating')
     }
+    this.#changes.abandon()
     this.#cells.goStale(replica.viewsOver(model))
     reader.readAgain()
     this.#rereads.start(reader, table)
   }
 
-  async #hydrate(replica: Replica, { checked, slot }: OpenedStream): Promise<void> {
-    const former = this.#reader
-    this.#reader = null
-    await former?.close()
-    this.#setState('hydrating')
-    const reader = new TableReader({
-      connection: this.#options.connection,
-      anchor: slot.anchor,
-      signal: this.#stop.signal,
-      host: readerHost({
-        options: this.#options,
-        control: this.#control,
-        pipeline: this.#pipeline,
-        endSession: (error) => this.#rebuild(error),
-        recheck: async () => this.#drift?.look(),
-        probe: () => void this.#prober.probe(),
-      }),
-    })
-    this.#reader = reader
-    if (!slot.isNew && (replica.tables.length > 0 || this.#options.consumers.mayRead)) {
-      const oids = [...checked.tables.values()].map((table) => table.oid)
-      await awaitWriters(this.#control, oids, this.#stop.signal, (holders) =>
-        this.#waiting(`${holders} transactions that were writing when the sync started`),
-      )
-    }
-    await hydrate(replica, reader, () => {
-      const tables = replica.tables.map((table) => table.progress)
-      this.#options.onEvent({ kind: 'progress', tables, changes: this.#pipeline.changes })
-    })
+  /** Shows a replica that shows the same and more. */
+  #replace(replica: Replica, opened: OpenedStream, watch: DriftWatch): void {
+    this.#opened = opened
+    this.#pipeline.feed(replica)
+    this.#goLive(replica, true)
+    this.#watch.take(watch, replica)
+    watch.start()
   }
 
-  #makeRefreshes(options: CheckedOptions): Refreshes {
-    return new Refreshes({
-      options,
-      control: this.#control,
-      pipeline: this.#pipeline,
-      consumed: this.#consumed,
-      ready: () => this.ready(),
-      reader: () => this.#reader,
-      replica: () => this.#replica,
-      onFailed: (error) => void this.#fail(error),
-    })
+  /** What readers see, between a beginning and an end of being live. */
+  #liveNow(): LiveSync | null {
+    const [replica, reader, opened] = [this.#replica, this.#reading.reader, this.#opened]
+    if (this.#state !== 'live' || this.#session === null || this.#isOutdated) return null
+    return replica === null || reader === null || opened === null ? null : { replica, reader, opened }
   }
 
-  #goLive(replica: Replica): void {
+  /** `isSame`: it shows what the former replica shows. */
+  #goLive(replica: Replica, isSame = false): void {
     this.#building = null
     this.#replica = replica
-    this.#cells.goLive(replica, () => this.#applyDemand())
+    this.#cells.goLive(replica, () => this.#applyDemand(), isSame)
     this.#setState('live')
     this.#live.resolve()
   }
 
   async #leaveSession(): Promise<void> {
-    const [session, reader] = [this.#session, this.#reader]
-    this.#drift?.stop()
-    if (this.#building !== null) {
-      // What was read so far goes with the stream that it was merged with.
-      this.#reader = null
-      await reader?.close()
-    }
+    const session = this.#session
+    this.#changes.abandon()
+    this.#watch.stop()
+    // What was read so far goes with the stream that it was merged with.
+    if (this.#building !== null) await this.#reading.end()
     this.#session = null
     await session?.close()
   }
@@ -474,7 +474,7 @@ export class SyncEngine implements Omit<Sync, 'changes'> {
       onHandled: () => this.#pipeline.noteHandled(),
       onRoom: () => {
         if (this.#session?.isPaused === true) this.#session.resume()
-        this.#refreshes.wake(this.#reader)
+        this.#refreshes.wake(this.#reading.reader)
       },
       onFailed: (error) => void this.#fail(error),
     })

@@ -99,6 +99,48 @@ export interface Sync<Views extends ViewSet = ViewSet, Changes = AnyChange> exte
     readonly models?: readonly ModelRef<Model>[]
     readonly signal?: AbortSignal
   }): AsyncIterableIterator<SyncTransaction<ChangeOf<Changes, Model>>>
+  /**
+   * Adds a view to a sync that is running; resolves with the view once it is live. It is no member of `views`.
+   *
+   * Where other views keep all that it reads, it is filled from their tables at once. Else the tables of all views are read
+   * again beside those that are there, which takes the time of a start and for that time the memory of both; the other
+   * views stay live, consumers notice nothing, the publication gets what it lacks, and in the end `get` and `rows` give
+   * new row objects with the same values. Additions are done one after the other. What fails leaves all as it was.
+   * Throws: SYNC.STATE before `start`, SYNC.CLOSED, CONFIG.DUPLICATE_VIEW, CONFIG.INVALID_OPTIONS for a view of another
+   *   schema, VIEW.*, what `start` would throw about its tables.
+   *
+   * @example
+   * ```ts
+   * import { count, createSync, defineView } from 'prisma-dbsync'
+   * import { Restaurant, schema, Visit } from './generated/dbsync/index.ts'
+   *
+   * const restaurants = defineView('restaurants', (q) => q.from({ r: Restaurant }).select(({ r }) => ({ id: r.id })))
+   * const visits = defineView('visits', (q) =>
+   *   q.from({ v: Visit })
+   *     .groupBy(({ v }) => [v.restaurantId])
+   *     .select(({ v }) => ({ id: v.restaurantId, visits: count() })))
+   *
+   * export async function visitsNow(restaurant: string): Promise<number> {
+   *   await using sync = createSync({ schema, connection: 'postgresql://localhost/app', views: { restaurants } })
+   *   await sync.start()
+   *   const live = await sync.addView(visits)
+   *   const now = live.get(restaurant)?.visits ?? 0
+   *   sync.removeView(visits)
+   *   return now
+   * }
+   * ```
+   */
+  addView<Row, Key, Names extends string | null, Match>(
+    view: ViewDefinition<Row, Key, Names, Match>,
+  ): Promise<MemoryView<Row, Key, Match>>
+  /**
+   * Takes a view out, by its definition or its name: its loops end, its listeners are told nothing more, and reading it
+   * throws VIEW.REMOVED. What no other view needs is let go of; tables that nobody reads are no longer followed. The
+   * publication stays as it is.
+   *
+   * Throws: CONFIG.INVALID_OPTIONS if there is no such view; SYNC.CLOSED.
+   */
+  removeView(view: Pick<ViewDefinition, 'name'> | string): void
   status(): SyncStatus
   /** Lets the handler or sink call in hand finish, confirms what is done, drops a temporary slot, ends every reader. Safe to call twice. */
   close(): Promise<void>

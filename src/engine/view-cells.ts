@@ -1,6 +1,9 @@
-import type { DbsyncError } from '../core/errors.ts'
+import { DbsyncError } from '../core/errors.ts'
 import type { Lsn } from '../core/lsn.ts'
 import { ViewCell } from '../stores/memory-view.ts'
+import { compileViews } from '../views/compile.ts'
+import type { ViewDefinition } from '../views/define-view.ts'
+import type { ViewNetwork } from '../views/view-network.ts'
 import { indexColumnsOf } from '../views/view-indexes.ts'
 import type { CheckedOptions } from './options.ts'
 import type { Replica } from './replica.ts'
@@ -19,26 +22,61 @@ export class ViewCells {
   /** By the names given to `createSync`. */
   readonly views: Readonly<Record<string, ViewCell>>
   readonly #options: CheckedOptions
+  readonly #host: ViewCellsHost
   /** By the views' own names. */
   readonly #cells = new Map<string, ViewCell>()
+  readonly #definitions = new Map<string, ViewDefinition>()
   readonly #failed = new Set<string>()
 
   constructor(options: CheckedOptions, host: ViewCellsHost) {
     this.#options = options
-    const views: [string, ViewCell][] = []
-    for (const [property, view] of Object.entries(options.views)) {
-      const hooks = {
-        position: () => host.position(),
-        onDemand: () => host.onDemand(),
-        onListenerError: (error: unknown) =>
-          options.onEvent({ kind: 'listener-error', view: view.name, error }),
-      }
-      const cell = new ViewCell(view.name, view.ir.key, hooks, indexColumnsOf(view))
-      this.#cells.set(view.name, cell)
-      views.push([property, cell])
-    }
+    this.#host = host
+    const views = Object.entries(options.views).map(([property, view]) => [property, this.add(view)] as const)
     // Assigning would lose a property that is named `__proto__`.
     this.views = Object.freeze(Object.fromEntries(views))
+  }
+
+  /** The views that there are now. */
+  get definitions(): readonly ViewDefinition[] {
+    return [...this.#definitions.values()]
+  }
+
+  /** The tables that the views need and nothing in them. Throws: VIEW.*. */
+  compile(): ViewNetwork {
+    return compileViews(
+      this.#options.schema,
+      this.definitions.map((view) => view.ir),
+    )
+  }
+
+  /** The cell of one view more, which is not live yet. */
+  add(view: ViewDefinition): ViewCell {
+    const hooks = {
+      position: () => this.#host.position(),
+      onDemand: () => this.#host.onDemand(),
+      onListenerError: (error: unknown) =>
+        this.#options.onEvent({ kind: 'listener-error', view: view.name, error }),
+    }
+    const cell = new ViewCell(view.name, view.ir.key, hooks, indexColumnsOf(view))
+    this.#cells.set(view.name, cell)
+    this.#definitions.set(view.name, view)
+    return cell
+  }
+
+  /** Ends a view's readers for good. Throws: CONFIG.INVALID_OPTIONS if there is none of that name. */
+  remove(name: string): void {
+    const cell = this.#cells.get(name)
+    if (cell === undefined) {
+      throw new DbsyncError(
+        'CONFIG.INVALID_OPTIONS',
+        `removeView was given "${name}", which is no view of this sync. It has ${[...this.#cells.keys()].join(', ') || 'none'}.`,
+        { details: { view: name } },
+      )
+    }
+    this.#cells.delete(name)
+    this.#definitions.delete(name)
+    this.#failed.delete(name)
+    cell.remove()
   }
 
   /** Whether somebody listens to any view. */
@@ -57,11 +95,16 @@ export class ViewCells {
     this.#reportFailures(replica)
   }
 
-  /** The replica is what readers see from now on; `prepare` runs before anybody is told. */
-  goLive(replica: Replica, prepare: () => void): void {
+  /**
+   * The replica is what readers see from now on; `prepare` runs before anybody is told. `isSame`: it shows what the former
+   * one showed, so that there is nothing to tell.
+   */
+  goLive(replica: Replica, prepare: () => void, isSame: boolean): void {
     // A view that had stopped may be whole again: its tables were read anew.
     for (const [name, state] of replica.compiled.views) if (state.failure === null) this.#failed.delete(name)
-    const swaps = [...replica.compiled.views].map(([name, state]) => this.#cells.get(name)?.goLive(state))
+    const swaps = [...replica.compiled.views].map(([name, state]) =>
+      this.#cells.get(name)?.goLive(state, isSame),
+    )
     prepare()
     // All views first: whoever is told of one reads the others at the same position.
     for (const tell of swaps) tell?.()

@@ -1,5 +1,6 @@
 import type { DbsyncError } from '../core/errors.ts'
 import type { ControlSession } from '../postgres/control-session.ts'
+import { tableNeeds } from './check-database.ts'
 import { DriftWatch } from './drift-watch.ts'
 import type { OpenedStream } from './open-stream.ts'
 import type { CheckedOptions } from './options.ts'
@@ -12,12 +13,59 @@ export interface WatchedSync {
   /** Whether any views have been live; before, what is wrong with a table is for the caller of `start`. */
   wasLive(): boolean
   /** The rows of the table must be read again, for that reason. */
-  reread(model: string, reason: string): void
+  reread(model: string, reason: string, serverVersion: number): void
   endSession(error: DbsyncError): void
   /** Resolves once the stream has delivered what is committed now. */
   reachEnd(signal: AbortSignal): Promise<void>
   /** Views have changed outside the stream's own turn. */
   noteChanged(): void
+}
+
+/** The watch over the tables of the replica that is shown or being read to be shown; none before the first. */
+export class TableWatch {
+  readonly #sync: WatchedSync
+  #watch: DriftWatch | null = null
+  #replica: Replica | null = null
+
+  constructor(sync: WatchedSync) {
+    this.#sync = sync
+  }
+
+  /** A watch over the tables of a replica that is about to be read, which has not been started. Throws: POSTGRES.*. */
+  open(replica: Replica, opened: OpenedStream): Promise<DriftWatch> {
+    return openWatch(replica, opened, this.#sync)
+  }
+
+  /** From now on it is this watch, over what views and consumers read and nothing else. */
+  take(watch: DriftWatch, replica: Replica): void {
+    this.stop()
+    this.#watch = watch
+    this.#replica = replica
+    this.narrow()
+  }
+
+  /** Lets go of what neither the views of the replica nor consumers read any more. */
+  narrow(): void {
+    if (this.#replica !== null) this.#watch?.narrow(tableNeeds(this.#sync.options, this.#replica.compiled))
+  }
+
+  start(): void {
+    this.#watch?.start()
+  }
+
+  stop(): void {
+    this.#watch?.stop()
+  }
+
+  /** Looks now. Never throws. */
+  async look(): Promise<void> {
+    await this.#watch?.look()
+  }
+
+  /** Resolves once it is known what becomes of the tables that were doubted so far. */
+  async clearDoubts(): Promise<void> {
+    await this.#watch?.clearDoubts()
+  }
 }
 
 /**
@@ -26,7 +74,7 @@ export interface WatchedSync {
  *
  * Throws: POSTGRES.*.
  */
-export function watchTables(replica: Replica, opened: OpenedStream, sync: WatchedSync): Promise<DriftWatch> {
+function openWatch(replica: Replica, opened: OpenedStream, sync: WatchedSync): Promise<DriftWatch> {
   const { control, options } = sync
   const { tables: read } = replica.compiled
   const warn = (code: string, message: string): void => options.onEvent({ kind: 'warning', code, message })
@@ -48,7 +96,7 @@ export function watchTables(replica: Replica, opened: OpenedStream, sync: Watche
         if (!read.has(model)) return
         warn('SNAPSHOT.RELATION_CHANGED', reason)
         replica.rebind(model, catalog)
-        sync.reread(model, reason)
+        sync.reread(model, reason, opened.checked.serverVersion)
       },
       endSession: (error) => sync.endSession(error),
       reachEnd: (signal) => sync.reachEnd(signal),

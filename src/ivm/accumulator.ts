@@ -17,6 +17,8 @@ export interface Accumulator {
   update(group: number, old: number, slot: number): void
   /** The group's last tuple has gone. */
   clear(group: number): void
+  /** Gives up the text that it holds; it is of no more use. */
+  dispose?(): void
 }
 
 /** How many present values of one argument each group has; who counts them is another matter. */

@@ -133,6 +133,11 @@ export class Circuit {
     return bytes
   }
 
+  /** Gives up the text that the aggregates hold; the circuit is of no more use. */
+  dispose(): void {
+    for (const accumulator of this.#accumulators) accumulator.dispose?.()
+  }
+
   #listen(source: SourceCircuit): RowListener {
     return {
       mask: source.mask,

@@ -86,6 +86,16 @@ export class DistinctValues implements Accumulator {
   /** Nothing to do: a group without tuples has no values. */
   clear(): void {}
 
+  dispose(): void {
+    const { words } = this.#entries
+    const free = new Set<number>()
+    for (let entry = this.#free; entry >= 0; entry = words[entry * STRIDE + COPIES]!) free.add(entry)
+    for (let entry = 0; entry < this.#used; entry += 1) {
+      if (!free.has(entry)) this.#interner?.release(words[entry * STRIDE + 1]!)
+    }
+    this.#used = 0
+  }
+
   #load(group: number, slot: number): void {
     const column = this.#column
     const at = slot * column.stride + column.offset

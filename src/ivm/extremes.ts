@@ -73,6 +73,10 @@ export class Extremes implements Accumulator {
   /** Nothing to do: the tree of a group without tuples is empty. */
   clear(): void {}
 
+  dispose(): void {
+    this.#values.dispose()
+  }
+
   /** The public value of the least or the greatest value, null if there is none. */
   value(group: number, end: 'min' | 'max'): unknown {
     return this.#find(group, end) ? this.#column.publicOf(FOUND[0]!, FOUND[1]!) : null

@@ -47,4 +47,8 @@ export class Filtered implements Accumulator {
   clear(group: number): void {
     this.#inner.clear(group)
   }
+
+  dispose(): void {
+    this.#inner.dispose?.()
+  }
 }

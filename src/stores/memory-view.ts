@@ -7,9 +7,9 @@ import { identityOf } from '../values/row-identity.ts'
 
 /**
  * Whether a view can be read: `hydrating` not yet; `live` yes; `stale` yes, with the rows as of its `lsn` while
- * the tables are being read anew; `failed` no more.
+ * the tables are being read anew; `failed` no more; `removed`: it was taken out of the sync.
  */
-export type ViewReadiness = 'hydrating' | 'live' | 'stale' | 'failed'
+export type ViewReadiness = 'hydrating' | 'live' | 'stale' | 'failed' | 'removed'
 
 /**
  * A row of a view that changed. `before` null: it is new; `after` null: it is gone.
@@ -45,7 +45,7 @@ export interface MemoryView<Row, Key, Match = never> {
    * The row of a key, or undefined. A frozen object, the same one until the row changes.
    *
    * Throws: SYNC.NOT_READY before the view is live, the view's failure once it has failed, VIEW.INVALID_DEFINITION for a view
-   *   without a key.
+   *   without a key, VIEW.REMOVED after `removeView`.
    */
   get(key: Key): Row | undefined
   /** All rows: in the order of the view's `orderBy`, without one in no particular order. Throws: as `get`. */
@@ -203,15 +203,16 @@ export class ViewCell implements MemoryView<AnyRow, unknown, unknown> {
   /**
    * The view is exact from now on. Returns what tells a former state's readers what is different; call it when all
    * views of the sync are live. A state with a row that cannot be shown fails; after one that had failed nothing can
-   * be told, and its readers have had the failure.
+   * be told, and its readers have had the failure. `isSame`: the former state shows the same, so that nothing is to be told.
    */
-  goLive(state: ViewState): () => void {
+  goLive(state: ViewState, isSame = false): () => void {
     const former = this.#state
     for (const index of this.#indexes) state.addIndex(index)
     this.#state = state
     this.#readiness = 'live'
     this.#ending = null
     if (former === null || former === state || !this.hasDemand || state.failure !== null) return () => {}
+    if (isSame && former.failure === null) return () => {}
     const rows = shownRows(former)
     if (rows === null) return () => {}
     let changes: readonly AnyViewChange[] = []
@@ -250,8 +251,24 @@ export class ViewCell implements MemoryView<AnyRow, unknown, unknown> {
     for (const feed of this.#feeds) feed.end(error)
   }
 
+  /** Ends the readers as the end of the sync does, and lets go of the rows. */
+  remove(): void {
+    this.#lsn = this.lsn
+    this.#readiness = 'removed'
+    this.#state = null
+    this.end(null)
+    this.#listeners.clear()
+  }
+
   #readable(): ViewState {
     const state = this.#state
+    if (this.#readiness === 'removed') {
+      throw new DbsyncError(
+        'VIEW.REMOVED',
+        `View "${this.name}" was removed from the sync. Add it again with sync.addView() to read it.`,
+        { details: { view: this.name } },
+      )
+    }
     if (state === null) {
       throw new DbsyncError(
         'SYNC.NOT_READY',

@@ -2,6 +2,7 @@ import type { Schema } from '../contract/schema-contract.ts'
 import { DbsyncError, invariant } from '../core/errors.ts'
 import type { Circuit } from '../ivm/circuit.ts'
 import type { DerivedRows } from '../ivm/derived-rows.ts'
+import type { GroupStore } from '../ivm/group-store.ts'
 import { TopRows } from '../ivm/top-rows.ts'
 import type { ViewChange, ViewState } from '../ivm/view-state.ts'
 import { Interner } from '../zset/interner.ts'
@@ -32,8 +33,23 @@ interface Upkeep {
   dispose(): void
 }
 
+/** A part of a network, as it is explained: what fills a derived table, or shows a view. */
+export interface NetworkStep {
+  /** The table that it fills; null: it shows a view. */
+  readonly table: SourceTable | null
+  /** Null: it shows a view. */
+  readonly node: PlanNode | null
+  /** Null: the first rows of an order. */
+  readonly plan: ViewPlan | null
+  /** Null: the first rows of an order. */
+  readonly groups: GroupStore | null
+  /** The views that it is for. */
+  readonly views: readonly string[]
+}
+
 /** A node and what fills its table. */
 interface LiveNode {
+  readonly steps: readonly Omit<NetworkStep, 'views'>[]
   readonly model: DerivedModel
   readonly table: SourceTable
   readonly upkeep: readonly Upkeep[]
@@ -46,6 +62,7 @@ interface LiveNode {
 interface LiveView {
   readonly state: ViewState
   readonly circuit: Circuit
+  readonly plan: ViewPlan
   readonly subscriptions: readonly Subscription[]
   readonly nodes: readonly LiveNode[]
   readonly models: readonly string[]
@@ -96,6 +113,22 @@ export class ViewNetwork {
     return bytes
   }
 
+  /** What the network is made of, each step after those that it reads. */
+  get steps(): readonly NetworkStep[] {
+    return [
+      ...[...this.#nodes.values()].flatMap(({ steps, views }) =>
+        steps.map((step) => ({ ...step, views: [...views] })),
+      ),
+      ...[...this.#live].map(([name, { plan, state }]) => ({
+        table: null,
+        node: null,
+        plan,
+        groups: state.groups,
+        views: [name],
+      })),
+    ]
+  }
+
   /** How many tuples went through all blocks so far: the work that changes cost. */
   get work(): number {
     let work = 0
@@ -124,6 +157,7 @@ export class ViewNetwork {
     this.views.delete(name)
     detach(view.subscriptions)
     view.state.groups.dispose()
+    view.circuit.dispose()
     for (const node of view.nodes.toReversed()) {
       node.views.delete(name)
       if (node.views.size > 0) continue
@@ -218,6 +252,10 @@ export class ViewNetwork {
       invariant(model !== undefined && table !== undefined, 'a node without a table')
       const made = group.map((node) => this.#makeUpkeep(context, node, table, plans.get(node)))
       const live = {
+        steps: made.map(({ groups }, at) => {
+          const node = group[at] ?? null
+          return { table, node, plan: (node === null ? undefined : plans.get(node)) ?? null, groups }
+        }),
         model,
         table,
         upkeep: made.map(({ upkeep }) => upkeep),
@@ -239,7 +277,7 @@ export class ViewNetwork {
         this.readers.set(model, (this.readers.get(model) ?? new Set<ViewState>()).add(state))
       }
       const subscriptions = this.#subscribe(plan, circuit)
-      this.#live.set(view.name, { state, circuit, subscriptions, nodes: used, models: read })
+      this.#live.set(view.name, { state, circuit, plan, subscriptions, nodes: used, models: read })
       this.views.set(view.name, state)
       for (const node of used) this.#settle(node)
     })
@@ -251,16 +289,21 @@ export class ViewNetwork {
     node: PlanNode,
     output: SourceTable,
     plan: ViewPlan | undefined,
-  ): { readonly upkeep: Upkeep; readonly subscriptions: readonly Subscription[] } {
+  ): {
+    readonly upkeep: Upkeep
+    readonly subscriptions: readonly Subscription[]
+    readonly groups: GroupStore | null
+  } {
     if (node.kind === 'top') {
       const input = this.#all.get(node.input)
       invariant(input !== undefined, 'a limit without a table')
       const top = new TopRows({ ...node, limit: node.count, input, output })
-      return { upkeep: top, subscriptions: [{ table: input, listener: top.listener }] }
+      return { upkeep: top, subscriptions: [{ table: input, listener: top.listener }], groups: null }
     }
     invariant(plan !== undefined, 'a block without a plan')
     const { sink, circuit } = compileNode(context, node, plan)
-    return { upkeep: upkeepOf(sink, circuit), subscriptions: this.#subscribe(plan, circuit) }
+    const subscriptions = this.#subscribe(plan, circuit)
+    return { upkeep: upkeepOf(sink, circuit), subscriptions, groups: sink.groups }
   }
 
   /** Shows a circuit the rows that are there, then has it told of every change. */
@@ -306,7 +349,10 @@ function upkeepOf(rows: DerivedRows, circuit: Circuit): Upkeep {
       return rows.byteLength + circuit.byteLength
     },
     flush: () => rows.flush(circuit.error),
-    dispose: () => rows.groups.dispose(),
+    dispose: () => {
+      rows.groups.dispose()
+      circuit.dispose()
+    },
   }
 }
 

@@ -134,6 +134,16 @@ export class OrderedMultiset {
     return result
   }
 
+  /** Gives up what all sets hold; they are of no more use. */
+  dispose(): void {
+    const nodes = this.#nodes
+    for (let at = STRIDE; at < this.#next * STRIDE; at += STRIDE) {
+      // That of a free node is 0.
+      if (nodes[at + COUNT] !== 0) this.#holder?.release(nodes[at]!)
+      nodes[at + COUNT] = 0
+    }
+  }
+
   /** The node of the least value, or 0 for the empty set. */
   first(root: number): number {
     return this.#end(root, LEFT)

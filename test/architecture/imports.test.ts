@@ -44,8 +44,8 @@ const LAW: Readonly<Record<string, Floor>> = {
     packages: ['node:crypto', 'node:events', 'node:fs', 'node:os', 'node:path', 'zod'],
   },
   cli: {
-    floors: ['core', 'contract', 'postgres', 'changes', 'engine'],
-    packages: ['commander', 'node:fs/promises', 'node:path', 'node:url', 'zod'],
+    floors: ['core', 'contract', 'postgres', 'changes', 'views', 'engine'],
+    packages: ['commander', 'node:fs/promises', 'node:module', 'node:path', 'node:url', 'zod'],
   },
   index: { floors: ['core', 'contract', 'postgres', 'changes', 'views', 'stores', 'engine'] },
 }

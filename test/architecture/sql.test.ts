@@ -184,13 +184,17 @@ interface Interpolation {
   readonly expression: Node
 }
 
+/** What it writes is for people and reads like SQL; it is sent to no server. */
+const FOR_PEOPLE = 'src/views/explain/'
+
 let api: API
 let interpolations: readonly Interpolation[]
 
 beforeAll(() => {
   api = new API({ cwd: ROOT })
   const [project] = api.updateSnapshot({ openProject: join(ROOT, 'tsconfig.json') }).getProjects()
-  interpolations = sources('src').flatMap(({ path }) => {
+  const found = sources('src').filter(({ path }) => !path.startsWith(FOR_PEOPLE))
+  interpolations = found.flatMap(({ path }) => {
     const file = project?.program.getSourceFile(join(ROOT, path))
     if (file === undefined) throw new Error(`${path} is not part of the project`)
     return inSql(path, file)
@@ -273,4 +277,11 @@ test('quotes are doubled in one file', () => {
   const found = sources('src').filter(({ code }) => doubling.test(code))
   // The other one reads and writes the text of arrays, which is a value.
   expect(found.map(({ path }) => path)).toEqual(['src/core/quote.ts', 'src/values/array-literal.ts'])
+})
+
+test('what reads like SQL and is for people comes to the command line and the application alone', () => {
+  const users = sources('src')
+    .filter(({ path }) => !path.startsWith(FOR_PEOPLE))
+    .filter(({ code }) => code.includes('/explain/explain.ts'))
+  expect(users.map(({ path }) => path)).toEqual(['src/cli/explain.ts', 'src/index.ts'])
 })

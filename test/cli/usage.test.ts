@@ -13,7 +13,7 @@ const COMMANDS = ['doctor', 'setup', 'teardown', 'tail', 'status', 'refresh']
 test('without a command it says what it is, also as a generator, and each command says what it does', async () => {
   const help = await runHere([])
   expect(help).toMatchObject({ code: 0, stderr: '' })
-  for (const part of [...COMMANDS, 'DATABASE_URL', 'provider = "prisma-dbsync"'])
+  for (const part of [...COMMANDS, 'explain', 'DATABASE_URL', 'provider = "prisma-dbsync"'])
     expect(help.stdout).toContain(part)
   for (const command of COMMANDS) {
     const { code, stdout } = await runHere([command, '--help'])

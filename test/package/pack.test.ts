@@ -57,6 +57,11 @@ model Visit {
     },
     include: ['src'],
   }),
+  'src/views.ts': `import { count, defineView } from 'prisma-dbsync'
+import { Visit } from './generated/dbsync/index.ts'
+
+export const visits = defineView('visits', (q) => q.from({ v: Visit }).select(() => ({ visits: count() })))
+`,
   'src/main.ts': `import { count, defineView, DbsyncError, eq, sum } from 'prisma-dbsync'
 import { Prisma } from './generated/client/client.ts'
 import { Restaurant, schema, Visit, type Handlers, type VisitRow } from './generated/dbsync/index.ts'
@@ -153,7 +158,7 @@ test('the package holds what it runs and what its source maps name, and no tests
     ]),
   )
   expect(files.filter((name) => !/^\.\/(bin|dist|src|generators)\/|^\.\/[^/]+$/.test(name))).toEqual([])
-  expect(files.filter((name) => /\btest|fixture|\.env|\.tgz/.test(name))).toEqual([])
+  expect(files.filter((name) => /(?:^|[/.])tests?[/.]|fixture|\.env|\.tgz/.test(name))).toEqual([])
 })
 
 test('a project that installs it generates, compiles and runs', async () => {
@@ -191,6 +196,25 @@ test('its bin is the command line too, and finds the contract that the project g
     CREATE TABLE "Visit" (id int PRIMARY KEY, restaurant_id text NOT NULL, "amountSpent" numeric(10,2) NOT NULL)`)
   const healthy = await run(bin, ['doctor', '--url', db.url], { cwd: project })
   expect(healthy.stdout).toMatch(/2 models[^]*\n0 errors/)
+})
+
+test('its bin explains views: of JavaScript, and of TypeScript where the project has tsx', async () => {
+  const bin = join(project, 'node_modules/.bin/prisma-dbsync')
+  const explained = await run(bin, ['explain', 'out/views.js'], { cwd: project })
+  expect(explained).toMatchObject({
+    stdout: expect.stringMatching(/^View visits\n[^]*Visit: O\(1\)/),
+    stderr: '',
+  })
+  const without: unknown = await run(bin, ['explain', 'src/views.ts'], { cwd: project }).catch(
+    (error: unknown) => error,
+  )
+  // Newer versions of Node load TypeScript themselves.
+  const isOld = Number(process.versions.node.split('.')[0]) < 22
+  const refusal = { code: 1, stderr: expect.stringMatching(/^CONFIG\.INVALID_OPTIONS: .*install -D tsx/) }
+  expect(without).toMatchObject(isOld ? refusal : {})
+  await symlink(join(ROOT, 'node_modules/tsx'), join(project, 'node_modules/tsx'))
+  const typed = await run(bin, ['explain', 'src/views.ts'], { cwd: project })
+  expect(typed.stdout).toBe(explained.stdout)
 })
 
 test('publint finds nothing', async () => {

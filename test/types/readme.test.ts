@@ -7,8 +7,8 @@ test('the examples of the README compile', async () => {
   const root = resolve(import.meta.dirname, '../..')
   const text = await readFile(join(root, 'README.md'), 'utf8')
   const blocks = [...text.matchAll(/```ts\n([^]*?)```/g)].map(([, code = '']) => code)
-  expect(blocks).toHaveLength(5)
-  const [first = '', reading = '', handlers = '', consumers = '', again = ''] = blocks
+  expect(blocks).toHaveLength(6)
+  const [first = '', reading = '', coming = '', handlers = '', consumers = '', again = ''] = blocks
   const folder = await mkdtemp(join(root, 'generated/readme-'))
   try {
     const imports =
@@ -16,10 +16,11 @@ test('the examples of the README compile', async () => {
       "import { schema, Visit } from '../dbsync/index.ts'\n"
     const files = {
       // These go on where the first one ends.
-      'views.ts': `const signal = new AbortController().signal\n${first}\n${reading}\n${again}`.replaceAll(
-        "'./generated/",
-        "'../",
-      ),
+      'views.ts':
+        `const signal = new AbortController().signal\n${first}\n${reading}\n${coming}\n${again}`.replaceAll(
+          "'./generated/",
+          "'../",
+        ),
       'handlers.ts': `${imports}${handlers}\nexport { sync }`,
       'consumers.ts': `${imports}${consumers}\nexport { sync }`,
     }

@@ -69,6 +69,27 @@ test('a value that a column cannot hold stops the views over its table and nothi
   expect([sale.table.size, told.length]).toEqual([0, 1])
 })
 
+test('a view that is removed takes its tables along, and why they were given up; the others go on', () => {
+  const { shop, sale, replica, told, apply, view } = lineUp()
+  const [, lost] = replica.tables
+  apply(
+    message.relation(shop.wire),
+    message.relation(sale.wire),
+    message.insert(sale.wire, sale.row({ line: '1', id: '1', qty: 'many' })),
+  )
+  expect([replica.failure?.code, lost?.isBroken]).toEqual(['CHANGES.UNDECODABLE_VALUE', true])
+  replica.removeView('sales')
+  expect([replica.failure, replica.failureOf('Sale'), lost?.isBroken]).toEqual([null, null, true])
+  expect(replica.tables.map(({ model }) => model.model)).toEqual(['Shop'])
+  apply(
+    message.relation(shop.wire),
+    message.relation(sale.wire),
+    message.insert(sale.wire, sale.row({ line: '1', id: '2', qty: '3' })),
+    message.insert(shop.wire, shop.row({ id: 'a', name: 'A' })),
+  )
+  expect([view('shops'), sale.table.size, told.length]).toMatchObject([[{ id: 'a' }], 0, 1])
+})
+
 test('a table that is described as it cannot be followed is passed over and doubted, not broken', () => {
   const { shop, sale, told, apply, view } = lineUp()
   const narrow = { ...sale.wire, columns: sale.wire.columns.filter(({ name }) => name !== 'qty') }
