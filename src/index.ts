@@ -28,6 +28,7 @@ export type {
 export { DbsyncError, ERROR_CODES, isDbsyncError, type ErrorCode, type Recovery } from './core/errors.ts'
 export { formatLsn, parseLsn, type Lsn } from './core/lsn.ts'
 export type { OnError } from './engine/attempt.ts'
+export type { Clock } from './engine/clock.ts'
 export type { ConsumerOptions, ModelRef } from './engine/consumer-options.ts'
 export { createSync } from './engine/create-sync.ts'
 export type { TableProgress } from './engine/replica.ts'
@@ -82,7 +83,7 @@ export {
 export { caseWhen, cast, coalesce, nullif, type CaseWhen, type CastTarget } from './views/conditional.ts'
 export { datePart, dateTrunc } from './views/dates.ts'
 export { between, isDistinctFrom, isNotDistinctFrom } from './views/distinctness.ts'
-export type { Expression } from './views/expression.ts'
+export type { Expression, MovingTime } from './views/expression.ts'
 export { arrayContains, arrayLength } from './views/lists.ts'
 export { explain } from './views/explain/explain.ts'
 export type {
@@ -96,6 +97,7 @@ export type {
   Explanation,
 } from './views/explain/explanation.ts'
 export { and, not, or } from './views/logic.ts'
+export { nowMinus, type Interval } from './views/moving-time.ts'
 export { asc, desc, type Order, type OrderOptions } from './views/order.ts'
 export type { Query, QueryStart } from './views/query-builder.ts'
 export { nest } from './views/nest.ts'

@@ -17,6 +17,7 @@ import {
   type CheckedConsumers,
   type ConsumerOptions,
 } from './consumer-options.ts'
+import type { Clock } from './clock.ts'
 import type { SyncEvent } from './sync-event.ts'
 
 /** Views by the name under which `sync.views` offers them. */
@@ -68,6 +69,8 @@ export interface SyncOptions<
    * changes while the sync runs. It is also looked at whenever the stream describes a table again. Default: 10 000.
    */
   readonly watchMs?: number
+  /** What time it is, in milliseconds since 1970, for views with `nowMinus`. Default: the clock of this process, `Date`. */
+  readonly clock?: Clock
   /** Told of everything worth knowing while the sync runs; the library itself writes to no console. What it throws is ignored. */
   readonly onEvent?: (event: SyncEvent) => void
 }
@@ -86,6 +89,7 @@ export interface CheckedOptions {
   }
   readonly publication: string
   readonly watchMs: number
+  readonly clock: Clock
   readonly onEvent: (event: SyncEvent) => void
 }
 
@@ -116,6 +120,13 @@ const optionsSchema = z.strictObject({
     .optional(),
   publication: z.string().optional(),
   watchMs: z.number().int().min(10).optional(),
+  clock: z
+    .custom<Clock>(
+      (value) =>
+        typeof value === 'object' && value !== null && 'now' in value && typeof value.now === 'function',
+      'must be an object with now(), which gives milliseconds',
+    )
+    .optional(),
   onEvent: functionSchema.optional(),
 })
 
@@ -169,6 +180,7 @@ export function checkOptions(options: SyncOptions): CheckedOptions {
     slot: { name, durable, waitMs: options.slot?.waitMs ?? 10_000, failover },
     publication,
     watchMs: options.watchMs ?? 10_000,
+    clock: options.clock ?? Date,
     onEvent: quiet(options.onEvent),
   }
 }

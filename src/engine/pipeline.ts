@@ -213,6 +213,12 @@ export class Pipeline implements StreamReceiver, TransactionReceiver {
     })
   }
 
+  /** Time has passed, so that rows may come to and go from views without a transaction. */
+  noteTime(): void {
+    // Half a transaction is not shown, be it still arriving or left behind by a torn session.
+    if (!this.#isMidTransaction && !this.#isTainted) this.noteMerged()
+  }
+
   /** Lets go of the delivered transactions that a snapshot shows. */
   settle(snapshot: Snapshot): void {
     this.unsettled.settle(snapshot)

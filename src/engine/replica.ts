@@ -14,8 +14,10 @@ import type { CatalogTable } from '../postgres/catalog.ts'
 import type { ChunkTable } from '../snapshot/chunk-query.ts'
 import type { Chunk } from '../snapshot/chunk-reader.ts'
 import type { Unsettled } from '../snapshot/unsettled.ts'
+import type { ViewIr } from '../views/view-ir.ts'
 import type { ViewNetwork } from '../views/view-network.ts'
 import type { SourceTable } from '../zset/source-table.ts'
+import { microsecondsOf, type Clock } from './clock.ts'
 import type { ReadTarget } from './read-job.ts'
 import { ReadMeter } from './read-meter.ts'
 
@@ -147,15 +149,19 @@ export class Replica {
   #listener: TableListener | null = null
   readonly #broken = new Map<string, DbsyncError>()
   #isAbandoned = false
+  readonly #clock: Clock
 
   constructor(
     compiled: ViewNetwork,
     catalog: ReadonlyMap<string, CatalogTable>,
     estimates: ReadonlyMap<string, number>,
     unsettled: Unsettled,
+    clock: Clock = Date,
   ) {
     this.compiled = compiled
     this.unsettled = unsettled
+    this.#clock = clock
+    this.#advance()
     const tables: ReplicaTable[] = []
     for (const [name, table] of this.compiled.tables) {
       const found = catalog.get(name)
@@ -273,9 +279,32 @@ export class Replica {
     this.#onUnknownRows = listener
   }
 
-  /** Ends a step: the net changes of each view that is told to retain them. */
+  /** Ends a step at the present: the net changes of each view that is told to retain them. */
   flush(): ReadonlyMap<string, readonly ViewChange[]> {
+    this.#advance()
     return this.compiled.flush()
+  }
+
+  /** As {@link flush}, at the moment that another replica shows, so that nothing is to be told when it takes its place. */
+  flushLike(other: Replica): void {
+    if (other.compiled.isMoving) this.compiled.advance(other.compiled.now)
+    else this.#advance()
+    this.compiled.flush()
+  }
+
+  /** Adds a view at the moment of the others, which have nothing to tell; false as of {@link ViewNetwork.add}. */
+  addView(view: ViewIr): boolean {
+    const wasMoving = this.compiled.isMoving
+    if (!this.compiled.add(view)) return false
+    if (!wasMoving) this.#advance()
+    this.compiled.flush()
+    return true
+  }
+
+  #advance(): void {
+    if (!this.compiled.isMoving) return
+    const now = microsecondsOf(this.#clock)
+    if (now !== null) this.compiled.advance(now)
   }
 
   /** From now on (or no more) views keep what a step changes, and show the state before it until it is flushed. */

@@ -22,7 +22,7 @@ import { Prober } from './prober.ts'
 import { SlotWatch } from './slot-watch.ts'
 import { tellGap, tellLoss } from './tell-loss.ts'
 import { mayRetry } from './recovery.ts'
-import { Replica } from './replica.ts'
+import type { Replica } from './replica.ts'
 import { Rereads } from './rereads.ts'
 import { stopController } from './stop-controller.ts'
 import type { SyncState } from './sync-event.ts'
@@ -107,6 +107,7 @@ export class SyncEngine implements Omit<Sync, 'changes' | 'addView'> {
     this.#cells = new ViewCells(options, {
       position: () => this.#pipeline.position,
       onDemand: () => this.#applyDemand(),
+      onTime: () => this.#pipeline.noteTime(),
     })
     this.views = this.#cells.views
     const parts = {
@@ -231,6 +232,7 @@ export class SyncEngine implements Omit<Sync, 'changes' | 'addView'> {
     const name = typeof view === 'string' ? view : view.name
     this.#cells.remove(name)
     for (const replica of [this.#replica, this.#building, this.#changes.beside]) replica?.removeView(name)
+    if (this.#replica !== null) this.#cells.keepTime(this.#replica)
     this.#watch.narrow()
   }
 
@@ -343,7 +345,7 @@ export class SyncEngine implements Omit<Sync, 'changes' | 'addView'> {
       },
       this.#replica?.compiled ?? this.#cells.compile(),
     )
-    const { session, slot, checked, estimates } = opened
+    const { session, slot, checked } = opened
     this.#opened = opened
     this.#consumed?.noteModels(opened.consumed)
     this.#slotName = slot.name
@@ -361,10 +363,7 @@ export class SyncEngine implements Omit<Sync, 'changes' | 'addView'> {
     const replica =
       isContinued && this.#replica !== null
         ? this.#replica
-        : await this.#build(
-            new Replica(this.#cells.compile(), checked.tables, estimates, this.#pipeline.unsettled),
-            opened,
-          )
+        : await this.#build(this.#cells.makeReplica(opened, this.#pipeline.unsettled), opened)
     for (const [model, error] of opened.broken) replica.breakTable(model, error)
     this.#pipeline.feed(replica)
     await session.start(slot.name, this.#options.publication, this.#pipeline)
@@ -388,9 +387,10 @@ export class SyncEngine implements Omit<Sync, 'changes' | 'addView'> {
     return session.closed
   }
 
-  /** Begins with a replica that is to be read, whose tables are watched from now on. */
+  /** Begins with a replica that is to be read, whose tables are watched from now on; no step shows the former any more. */
   async #build(replica: Replica, opened: OpenedStream): Promise<Replica> {
     this.#building = replica
+    this.#pipeline.feed(null)
     this.#isOutdated = false
     this.#watch.take(await this.#watch.open(replica, opened), replica)
     return replica

@@ -1,12 +1,14 @@
 import { DbsyncError } from '../core/errors.ts'
 import type { Lsn } from '../core/lsn.ts'
+import type { Unsettled } from '../snapshot/unsettled.ts'
 import { ViewCell } from '../stores/memory-view.ts'
 import { compileViews } from '../views/compile.ts'
 import type { ViewDefinition } from '../views/define-view.ts'
 import type { ViewNetwork } from '../views/view-network.ts'
 import { indexColumnsOf } from '../views/view-indexes.ts'
 import type { CheckedOptions } from './options.ts'
-import type { Replica } from './replica.ts'
+import type { OpenedStream } from './open-stream.ts'
+import { Replica } from './replica.ts'
 import type { SyncStatus } from './sync.ts'
 
 /** What the cells need of the sync. */
@@ -15,7 +17,11 @@ export interface ViewCellsHost {
   position(): Lsn
   /** Somebody began or stopped to listen. */
   onDemand(): void
+  /** About once a second while a view has a moving time bound. */
+  onTime(): void
 }
+
+const TICK_MS = 1000
 
 /** The memory views of a sync, as their readers hold them: they outlive the replicas that fill them. */
 export class ViewCells {
@@ -27,6 +33,7 @@ export class ViewCells {
   readonly #cells = new Map<string, ViewCell>()
   readonly #definitions = new Map<string, ViewDefinition>()
   readonly #failed = new Set<string>()
+  #ticker: NodeJS.Timeout | null = null
 
   constructor(options: CheckedOptions, host: ViewCellsHost) {
     this.#options = options
@@ -47,6 +54,14 @@ export class ViewCells {
       this.#options.schema,
       this.definitions.map((view) => view.ir),
     )
+  }
+
+  /** What the views need, to be read from the tables of a stream. Throws: VIEW.*. */
+  makeReplica(
+    { checked, estimates }: Pick<OpenedStream, 'checked' | 'estimates'>,
+    unsettled: Unsettled,
+  ): Replica {
+    return new Replica(this.compile(), checked.tables, estimates, unsettled, this.#options.clock)
   }
 
   /** The cell of one view more, which is not live yet. */
@@ -109,6 +124,19 @@ export class ViewCells {
     // All views first: whoever is told of one reads the others at the same position.
     for (const tell of swaps) tell?.()
     this.#reportFailures(replica)
+    this.keepTime(replica)
+  }
+
+  /** Ticks from now on if a view of the replica has a moving time bound, and no more if none has. */
+  keepTime({ compiled }: Replica): void {
+    if (!compiled.isMoving) this.#stopTicking()
+    // A tick, not an alarm at the next crossing: the clock may be set, or the machine sleep.
+    else this.#ticker ??= setInterval(() => this.#host.onTime(), TICK_MS).unref()
+  }
+
+  #stopTicking(): void {
+    if (this.#ticker !== null) clearInterval(this.#ticker)
+    this.#ticker = null
   }
 
   /** The rows of these views, or of all, stay readable but are no more what the database holds. */
@@ -118,6 +146,7 @@ export class ViewCells {
 
   /** Ends every reader, with an error if the sync failed. */
   end(failure: DbsyncError | null): void {
+    this.#stopTicking()
     this.goStale()
     for (const cell of this.#cells.values()) cell.end(failure)
   }

@@ -119,11 +119,9 @@ export class ViewChanges {
       if (failure !== null) throw failure
     }
     pipeline.settleStep()
-    const { compiled } = replica
-    if (!compiled.add(view.ir)) return null
-    // Whether some row has no value is known then; the other views have nothing to tell.
-    replica.flush()
-    const state = compiled.views.get(view.name)
+    // Whether some row has no value is known then.
+    if (!replica.addView(view.ir)) return null
+    const state = replica.compiled.views.get(view.name)
     if (state === undefined) return null
     if (state.failure !== null) {
       replica.removeView(view.name)
@@ -131,6 +129,7 @@ export class ViewChanges {
     }
     const cell = cells.add(view)
     cell.goLive(state)()
+    cells.keepTime(replica)
     return cell
   }
 
@@ -169,7 +168,7 @@ export class ViewChanges {
     const wasLive = live.replica.failure !== null
     const { checked, broken } = await checkDatabase({ control, options, signal, wasLive, onWait }, needs)
     const estimates = await readEstimates(control, checked)
-    const next = new Replica(compiled, checked.tables, estimates, pipeline.unsettled)
+    const next = new Replica(compiled, checked.tables, estimates, pipeline.unsettled, options.clock)
     for (const [model, error] of broken) next.breakTable(model, error)
     return { next, opened: { ...live.opened, checked, needs, estimates, broken } }
   }
@@ -219,7 +218,7 @@ export class ViewChanges {
       if (read.includes(model.model) || live.replica.failureOf(model.model) === null) throw failure
     }
     pipeline.settleStep()
-    next.flush()
+    next.flushLike(live.replica)
     const failure = next.compiled.views.get(view.name)?.failure ?? null
     if (failure !== null) throw failure
     this.#beside = null

@@ -2,6 +2,7 @@ import type { Schema } from '../contract/schema-contract.ts'
 import { partsOf } from './aggregate-parts.ts'
 import { capabilityOf, type Capability } from './capabilities.ts'
 import { isExpression, type Aggregate, type ColumnRef } from './expression.ts'
+import { MISPLACED_MOVING_TIME } from './functions/time-functions.ts'
 import type { Problems } from './problems.ts'
 import type { AggregateIr, ColumnIr, ExpressionIr, TypeIr } from './view-ir.ts'
 
@@ -80,6 +81,7 @@ export function checkColumnOperand(
     )
   }
   if (raw.kind === 'aggregate') return misplacedAggregate(scope, raw.name, place)
+  if (raw.kind === 'moving') return misplacedMovingTime(scope, place)
   if (raw.kind === 'call') {
     return scope.problems.add(
       'VIEW.UNSUPPORTED',
@@ -149,6 +151,11 @@ export function misplacedAggregate(scope: CheckScope, name: string, place: strin
     place,
     `the aggregate ${name} stands inside another expression; aggregates stand by themselves in select`,
   )
+}
+
+/** Notes a moving time where the answer would change with the clock unnoticed. */
+export function misplacedMovingTime({ problems }: CheckScope, place: string): null {
+  return problems.add('VIEW.UNSUPPORTED', place, MISPLACED_MOVING_TIME)
 }
 
 /** The kind of a value, never the value itself. */

@@ -2,6 +2,7 @@ import type { Checked, CheckScope } from './check-column.ts'
 import { checkJoin, checkPair } from './check-joins.ts'
 import { checkColumnOperand, label } from './check-column.ts'
 import { checkPredicate } from './check-predicate.ts'
+import { checkMovingBound, isMovingBound } from './check-moving-bound.ts'
 import { checkInnerQuery, checkRelation } from './check-relation.ts'
 import { capabilityOf } from './capabilities.ts'
 import type { QueryContext } from './query-context.ts'
@@ -47,7 +48,9 @@ export function checkWhere(
     if (subquery === null) {
       return refuseSubqueries(scope.problems, condition, 'where')
         ? null
-        : checkPredicate(scope, condition, 'where')
+        : isMovingBound(condition)
+          ? checkMovingBound(scope, condition, 'where')
+          : checkPredicate(scope, condition, 'where')
     }
     const alias = freeAlias(scope, exists)
     const one = checkInQuery(context, scope, subquery.tested, subquery.query, alias)

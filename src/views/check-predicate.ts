@@ -3,6 +3,7 @@ import {
   describe,
   label,
   misplacedAggregate,
+  misplacedMovingTime,
   type Checked,
   type CheckScope,
 } from './check-column.ts'
@@ -58,6 +59,8 @@ export function checkExpression(
         : scope.aggregate(raw, place)
     case 'column':
       return checkColumn(scope, raw, place)
+    case 'moving':
+      return misplacedMovingTime(scope, place)
     default:
       return checkCall(scope, raw.name, raw.args, place)
   }

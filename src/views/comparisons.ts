@@ -1,5 +1,5 @@
-import { condition, type Condition, type Expression, type Operand } from './expression.ts'
-import type { ColumnOf, ComparableTo, Equated, LiteralFor, NullOf } from './infer.ts'
+import { condition, type Condition, type Expression, type MovingTime, type Operand } from './expression.ts'
+import type { ColumnOf, ComparableTo, Equated, LiteralFor, NullOf, OrderedWith } from './infer.ts'
 
 /**
  * Comparisons with SQL's meaning: unknown (null) if a side is null. At least one side is a column or a function of
@@ -61,7 +61,7 @@ export function ne<L extends Operand, R extends ComparableTo<L>>(
  *     .select(({ v }) => ({ userId: v.userId, restaurantId: v.restaurantId })))
  * ```
  */
-export function gt<L extends Operand, R extends ComparableTo<L>>(
+export function gt<L extends Operand | MovingTime, R extends OrderedWith<L>>(
   left: L,
   right: R,
 ): Condition<never, boolean | NullOf<L> | NullOf<R>> {
@@ -82,7 +82,7 @@ export function gt<L extends Operand, R extends ComparableTo<L>>(
  *     .select(({ v }) => ({ userId: v.userId, restaurantId: v.restaurantId })))
  * ```
  */
-export function gte<L extends Operand, R extends ComparableTo<L>>(
+export function gte<L extends Operand | MovingTime, R extends OrderedWith<L>>(
   left: L,
   right: R,
 ): Condition<never, boolean | NullOf<L> | NullOf<R>> {
@@ -103,7 +103,7 @@ export function gte<L extends Operand, R extends ComparableTo<L>>(
  *     .select(({ v }) => ({ userId: v.userId, restaurantId: v.restaurantId })))
  * ```
  */
-export function lt<L extends Operand, R extends ComparableTo<L>>(
+export function lt<L extends Operand | MovingTime, R extends OrderedWith<L>>(
   left: L,
   right: R,
 ): Condition<never, boolean | NullOf<L> | NullOf<R>> {
@@ -124,7 +124,7 @@ export function lt<L extends Operand, R extends ComparableTo<L>>(
  *     .select(({ v }) => ({ userId: v.userId, restaurantId: v.restaurantId })))
  * ```
  */
-export function lte<L extends Operand, R extends ComparableTo<L>>(
+export function lte<L extends Operand | MovingTime, R extends OrderedWith<L>>(
   left: L,
   right: R,
 ): Condition<never, boolean | NullOf<L> | NullOf<R>> {

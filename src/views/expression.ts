@@ -52,6 +52,13 @@ export interface Condition<
   readonly $equated?: Equated
 }
 
+/** A moment that moves with the clock; `nowMinus` makes it. It is no value of a row: only `where` compares with it. */
+export interface MovingTime {
+  readonly [EXPRESSION]: true
+  readonly kind: 'moving'
+  readonly interval: unknown
+}
+
 /** What an aggregate is told beside its argument. */
 export interface AggregateOptions {
   /** Only rows for which it is true count. */
@@ -91,7 +98,12 @@ export type Predicate = Expression<boolean | null>
 export type Selection = Expression<unknown> | NestedRows<unknown> | Literal
 
 /** Any piece of a definition, not yet checked. */
-export type RawExpression = ColumnRef<unknown, string> | Computed<unknown> | Condition | Aggregate<unknown>
+export type RawExpression =
+  | ColumnRef<unknown, string>
+  | Computed<unknown>
+  | Condition
+  | Aggregate<unknown>
+  | MovingTime
 
 /** Tells whether a value was made by the builder; everything else is a literal. */
 export function isExpression(value: unknown): value is RawExpression {

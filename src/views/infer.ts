@@ -1,5 +1,5 @@
 import type { DecimalLike, Table } from '../contract/schema-contract.ts'
-import type { Aggregate, ColumnRef, Condition, Expression, Literal } from './expression.ts'
+import type { Aggregate, ColumnRef, Condition, Expression, Literal, MovingTime } from './expression.ts'
 import type { Order } from './order.ts'
 
 /**
@@ -145,6 +145,17 @@ export type ComparableTo<Left> =
   Left extends Expression<infer T>
     ? LiteralFor<NonNullable<T>> | Expression<Peer<NonNullable<T>> | null>
     : Expression<Peer<Widen<Left>> | null>
+
+/** What the other side of `gt`, `gte`, `lt` or `lte` may be: a timestamp is compared with a moving time too. */
+export type OrderedWith<Left> =
+  | ComparableTo<Left>
+  | (Left extends MovingTime
+      ? Expression<Date | null>
+      : Left extends Expression<infer T>
+        ? MovingOf<T>
+        : never)
+
+type MovingOf<T> = T extends Date ? MovingTime : never
 
 /** What stands beside `First` in `coalesce` and CASE: values that one type holds. */
 export type AlternativeTo<First> =

@@ -54,7 +54,20 @@ export interface FieldOrder {
   readonly nullsFirst: boolean
 }
 
-export type PlanNode = BlockNode | TopNode
+/** The rows of a table whose time stands in an order to a moment that moves with the clock. */
+export interface TimeNode {
+  readonly kind: 'time'
+  readonly table: string
+  readonly input: string
+  /** A timestamp. */
+  readonly field: string
+  /** How it stands to the moment. */
+  readonly comparison: 'gt' | 'gte' | 'lt' | 'lte'
+  /** How far before now the moment lies, in microseconds, as a decimal text. */
+  readonly micros: string
+}
+
+export type PlanNode = BlockNode | TopNode | TimeNode
 
 /** What keeps a view: its nodes, each after those that it reads, and the block that shows its rows. */
 export interface LoweredView {

@@ -1,4 +1,5 @@
 import { invariant } from '../core/errors.ts'
+import { ROW_KEY } from '../zset/row-key.ts'
 import type { PlannedSource, ViewPlan } from './plan.ts'
 import type { PlanNode } from './plan-node.ts'
 
@@ -30,15 +31,16 @@ export function requestTables(
       requestIndex(drafts, parent.model, edge.parentFields)
     }
   }
-  // Backwards: what is read of a limit's rows is read of its input.
+  // Backwards: what is read of the rows of a limit or a time bound is read of their input.
   for (const node of nodes.toReversed()) {
     if (node.kind === 'block') continue
     const wanted = drafts.get(node.table)?.fields ?? []
     const draft = drafts.get(node.input) ?? { fields: new Set(), indexes: new Map(), slotWords: 0 }
     drafts.set(node.input, draft)
-    for (const field of [...wanted, ...node.partition, ...node.order.map((item) => item.field)]) {
-      draft.fields.add(field)
-    }
+    const own =
+      node.kind === 'time' ? [node.field] : [...node.partition, ...node.order.map((item) => item.field)]
+    // The number of a row is its own in each derived table, and a table of the database has none.
+    for (const field of [...wanted, ...own]) if (field !== ROW_KEY) draft.fields.add(field)
   }
   return drafts
 }

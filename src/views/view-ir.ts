@@ -73,12 +73,14 @@ export type CallName =
   | 'startsWith'
   | 'datePart'
   | 'dateTrunc'
+  | 'nowMinus'
   | 'arrayContains'
   | 'arrayLength'
 
 /**
  * A function of a row. `inArray` has the tested expression first, then the candidates; `case` has condition and value by
- * turns and the value of ELSE last; `cast` converts to its own type; `datePart` and `dateTrunc` have the unit first.
+ * turns and the value of ELSE last; `cast` converts to its own type; `datePart` and `dateTrunc` have the unit first; `nowMinus` has
+ * microseconds and is one side of an order in a conjunct of WHERE alone.
  */
 export interface CallIr {
   readonly kind: 'call'

@@ -3,6 +3,7 @@ import { DbsyncError, invariant } from '../core/errors.ts'
 import type { Circuit } from '../ivm/circuit.ts'
 import type { DerivedRows } from '../ivm/derived-rows.ts'
 import type { GroupStore } from '../ivm/group-store.ts'
+import { TimeRows } from '../ivm/time-rows.ts'
 import { TopRows } from '../ivm/top-rows.ts'
 import type { ViewChange, ViewState } from '../ivm/view-state.ts'
 import { Interner } from '../zset/interner.ts'
@@ -53,6 +54,8 @@ interface LiveNode {
   readonly model: DerivedModel
   readonly table: SourceTable
   readonly upkeep: readonly Upkeep[]
+  /** Those of them that move with the clock. */
+  readonly times: readonly TimeRows[]
   readonly subscriptions: readonly Subscription[]
   /** The views that it is for. */
   readonly views: Set<string>
@@ -96,6 +99,8 @@ export class ViewNetwork {
   /** The values of the maps above, which every commit walks through. */
   #order: readonly LiveNode[] = []
   #shown: readonly LiveView[] = []
+  #times: readonly TimeRows[] = []
+  #now = 0n
 
   /** Throws: VIEW.INVALID_DEFINITION, VIEW.UNSUPPORTED, VIEW.NOT_EXACT, CONFIG.DUPLICATE_VIEW, CONTRACT.INVALID. */
   constructor(schema: Schema, views: readonly ViewIr[]) {
@@ -179,6 +184,25 @@ export class ViewNetwork {
     this.#list()
   }
 
+  /** Whether a view has a moving time bound, so that its rows depend on {@link advance}. */
+  get isMoving(): boolean {
+    return this.#times.length > 0
+  }
+
+  /** The time that {@link advance} was told last. */
+  get now(): bigint {
+    return this.#now
+  }
+
+  /**
+   * Says what time it is, in microseconds since 1970-01-01 UTC, for all moving time bounds; it may go back. `flush` then
+   * shows the rows that come and go by it. A network begins in 1970.
+   */
+  advance(now: bigint): void {
+    this.#now = now
+    for (const rows of this.#times) rows.advance(now)
+  }
+
   /** Shows what is pending; returns the net changes of the retained views, views without any left out. */
   flush(): ReadonlyMap<string, readonly ViewChange[]> {
     for (const node of this.#order) this.#settle(node)
@@ -197,6 +221,7 @@ export class ViewNetwork {
   #list(): void {
     this.#order = [...this.#nodes.values()]
     this.#shown = [...this.#live.values()]
+    this.#times = this.#order.flatMap(({ times }) => times)
   }
 
   #settle({ upkeep, views }: LiveNode): void {
@@ -259,6 +284,7 @@ export class ViewNetwork {
         model,
         table,
         upkeep: made.map(({ upkeep }) => upkeep),
+        times: made.flatMap(({ upkeep }) => (upkeep instanceof TimeRows ? [upkeep] : [])),
         subscriptions: made.flatMap(({ subscriptions }) => subscriptions),
         views: new Set<string>(),
       }
@@ -299,6 +325,12 @@ export class ViewNetwork {
       invariant(input !== undefined, 'a limit without a table')
       const top = new TopRows({ ...node, limit: node.count, input, output })
       return { upkeep: top, subscriptions: [{ table: input, listener: top.listener }], groups: null }
+    }
+    if (node.kind === 'time') {
+      const input = this.#all.get(node.input)
+      invariant(input !== undefined, 'a moving bound without a table')
+      const rows = new TimeRows({ ...node, micros: BigInt(node.micros), now: this.#now, input, output })
+      return { upkeep: rows, subscriptions: [{ table: input, listener: rows.listener }], groups: null }
     }
     invariant(plan !== undefined, 'a block without a plan')
     const { sink, circuit } = compileNode(context, node, plan)

@@ -113,6 +113,22 @@ export class OrderedSlots {
     return before
   }
 
+  /** How many slots stand at the beginning for which `isBefore` is true; it must be false for all after the first for which it is. */
+  countWhile(partition: number, isBefore: (slot: number) => boolean): number {
+    const nodes = this.#nodes
+    let before = 0
+    let node = this.#root(partition)
+    while (node !== 0) {
+      const at = node * STRIDE
+      this.comparisons += 1
+      if (isBefore(nodes[at]!)) {
+        before += nodes[nodes[at + LEFT]! * STRIDE + SIZE]! + 1
+        node = nodes[at + RIGHT]!
+      } else node = nodes[at + LEFT]!
+    }
+    return before
+  }
+
   /** Up to `count` slots in order, after the first `offset`. The partition must not change meanwhile. */
   *from(partition: number, offset = 0, count: number = Number.POSITIVE_INFINITY): Generator<number> {
     // A path of its own: another walk may begin before this one ends.

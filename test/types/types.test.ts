@@ -16,6 +16,7 @@ async function compile(files: Readonly<Record<string, string>>, flags: readonly 
         '../../test/types/views.ts',
         '../../test/types/aggregates.ts',
         '../../test/types/functions.ts',
+        '../../test/types/moving-time.ts',
         '../../test/types/relational-views.ts',
         '../../test/types/consumers.ts',
         '../../test/types/indexes.ts',

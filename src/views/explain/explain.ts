@@ -5,7 +5,7 @@ import { compileViews } from '../compile.ts'
 import type { ViewDefinition } from '../define-view.ts'
 import { conjuncts } from '../plan-columns.ts'
 import type { ViewPlan } from '../plan.ts'
-import type { TopNode } from '../plan-node.ts'
+import type { TimeNode, TopNode } from '../plan-node.ts'
 import type { NetworkStep } from '../view-network.ts'
 import { costOf, costOfLimit, costOfSource } from './change-costs.ts'
 import { describe, describeOrder, readable } from './describe-expression.ts'
@@ -142,6 +142,7 @@ function explainStep(step: NetworkStep, nameOf: (model: string) => string): Expl
     state: stateOf(step),
   }
   if (plan !== null) return { ...common, ...explainBlock(plan, nameOf) }
+  if (node?.kind === 'time') return { ...common, ...explainTime(node, nameOf) }
   return { ...common, ...explainLimit(node?.kind === 'top' ? node : null, nameOf) }
 }
 
@@ -205,6 +206,15 @@ function explainLimit(
   }
 }
 
+function explainTime(
+  { input, field, comparison, micros }: TimeNode,
+  nameOf: (model: string) => string,
+): Pick<ExplainedStep, 'kind' | 'from' | 'where' | 'groupBy' | 'select' | 'orderBy' | 'limit'> {
+  const sign = { gt: '>', gte: '>=', lt: '<', lte: '<=' }[comparison]
+  const where = [`${readable(field)} ${sign} now - ${Number(micros) / 1_000_000} seconds`]
+  return { kind: 'time', from: [nameOf(input)], where, groupBy: [], select: [], orderBy: [], limit: null }
+}
+
 /** Follows a change of a table through all steps that it can reach. */
 function explainChange(
   model: string,
@@ -226,6 +236,10 @@ function explainChange(
     if (node?.kind === 'top' && changed.has(node.input)) {
       isReached = true
       found.push(...costOfLimit(node, at))
+    }
+    if (node?.kind === 'time' && changed.has(node.input)) {
+      isReached = true
+      found.push({ factor: 'log n', at, reason: 'its place in the order of time is searched' })
     }
     if (!isReached) continue
     if (!reached.includes(at)) reached.push(at)

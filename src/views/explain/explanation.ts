@@ -42,11 +42,11 @@ export interface ExplainedState {
   readonly more: readonly string[]
 }
 
-/** A block or a limit on the way from the tables to the views, after those that it reads. */
+/** A block, a limit or a moving time bound on the way from the tables to the views, after those that it reads. */
 export interface ExplainedStep {
   /** `#1`, `#2` in order; the view's name where its rows are shown. */
   readonly name: string
-  readonly kind: 'rows' | 'groups' | 'single row' | 'bag' | 'limit'
+  readonly kind: 'rows' | 'groups' | 'single row' | 'bag' | 'limit' | 'time'
   /** The views that it is for; more than one share it. */
   readonly views: readonly string[]
   /** The step shares its table with the other branches of a union. */

@@ -13,13 +13,15 @@ const NUMBER = 8
 export function stateOf(step: NetworkStep): ExplainedState {
   const { plan, groups } = step
   if (plan === null || groups === null) {
+    const isTime = step.node?.kind === 'time'
     // Its place in the order, its partition, a mark.
-    const bytes = 16 + WORD + 1
+    const bytes = 16 + (isTime ? 0 : WORD) + 1
+    const within = isTime ? 'bound' : 'limit'
     return {
       per: 'row',
       bytes,
       bytesPerKey: 0,
-      more: ['a row for each row that it is given, within the limit or not'],
+      more: [`a row for each row that it is given, within the ${within} or not`],
     }
   }
   const isRows = plan.shape === 'keyed' || plan.shape === 'bag'

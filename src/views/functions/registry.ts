@@ -8,6 +8,7 @@ import { LOGIC_FUNCTIONS } from './logic-functions.ts'
 import { NUMBER_FUNCTIONS } from './number-functions.ts'
 import type { RowFunction } from './row-function.ts'
 import { TEXT_FUNCTIONS } from './text-functions.ts'
+import { TIME_FUNCTIONS } from './time-functions.ts'
 
 /** Every function of a row: how it is checked and how its SQL is written. */
 export const FUNCTIONS: Readonly<Record<CallName, RowFunction>> = {
@@ -19,4 +20,5 @@ export const FUNCTIONS: Readonly<Record<CallName, RowFunction>> = {
   ...TEXT_FUNCTIONS,
   ...DATE_FUNCTIONS,
   ...LIST_FUNCTIONS,
+  ...TIME_FUNCTIONS,
 }

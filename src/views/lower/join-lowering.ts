@@ -36,6 +36,7 @@ import {
   turned,
 } from './join-condition.ts'
 import { type Needed, neededBy, restrict } from './needed.ts'
+import { type MovingBound, movingBound } from './moving-bound.ts'
 import type { Nodes } from './nodes.ts'
 
 const BOOLEAN: TypeIr = { scalar: 'Boolean', pgType: 'boolean', list: false, nullable: true }
@@ -60,8 +61,30 @@ export class JoinLowering {
     let draft: Draft = { sources: [], conditions: [], places: new Map() }
     for (const source of select.sources) draft = this.#join(draft, source, needed)
     for (const exists of select.exists) draft = this.#exists(draft, exists, needed)
-    const conditions = conjuncts(select.where).map((condition) => rewrite(condition, draft))
-    return { ...draft, conditions: [...draft.conditions, ...conditions] }
+    const conditions: ExpressionIr[] = []
+    const bounds: MovingBound[] = []
+    for (const condition of conjuncts(select.where)) {
+      const bound = movingBound(condition)
+      if (bound === null) conditions.push(rewrite(condition, draft))
+      else bounds.push(bound)
+    }
+    draft = { ...draft, conditions: [...draft.conditions, ...conditions] }
+    for (const bound of bounds) draft = this.#bounded(draft, bound, needed)
+    return draft
+  }
+
+  /** The rows of a draft whose time is within a moving bound, as those of one table. */
+  #bounded(draft: Draft, { value, comparison, micros }: MovingBound, needed: Needed): Draft {
+    // Conditions on one table are as good after the bound: its rows are fewer then, and views may share them.
+    const isTable = draft.sources.length === 1 && value.kind === 'column'
+    const [rows, known] = isTable
+      ? [draft, NONE]
+      : this.#settle(draft, needed, value.kind === 'column' ? [] : [value])
+    const column = rewrite(value, rows, known)
+    const [only] = rows.sources
+    invariant(only !== undefined && column.kind === 'column', 'a moving bound without a column')
+    const { model } = this.#nodes.time(only.model, { field: column.field, comparison, micros })
+    return { ...rows, sources: [{ ...only, model }] }
   }
 
   /** The same rows with columns that hold those expressions of the query. */

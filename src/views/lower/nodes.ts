@@ -11,6 +11,7 @@ import {
   type PlanNode,
   ROW_KEY_TYPE,
   type RowsShape,
+  type TimeNode,
 } from '../plan-node.ts'
 import type { ExpressionIr, TypeIr } from '../view-ir.ts'
 
@@ -116,6 +117,31 @@ export class Nodes {
       this.#models.set(table, model)
     }
     return model
+  }
+
+  /** The table of the rows whose time stands so to a moment that moves. */
+  time(input: string, bound: Omit<TimeNode, 'kind' | 'table' | 'input'>): DerivedModel {
+    const parts = { kind: 'time', input, ...bound } as const
+    const table = nameOf(parts)
+    const known = this.#models.get(table)
+    if (known !== undefined) return known
+    const model = this.model(input)
+    const derived = this.#models.get(input)
+    const columns = model.columns.filter(({ field }) => field !== ROW_KEY)
+    const made: DerivedModel = {
+      model: table,
+      schema: '',
+      table,
+      columns: [derivedColumn(ROW_KEY, ROW_KEY_TYPE), ...columns],
+      key: [ROW_KEY],
+      keyIsPrimary: true,
+      relations: [],
+      uniques: derived?.uniques ?? [model.key],
+      shapes: derived?.shapes ?? new Map(),
+    }
+    this.#nodes.set(table, [{ table, ...parts }])
+    this.#models.set(table, made)
+    return made
   }
 
   /** An error that says what of the view no blocks keep. */
