@@ -14,7 +14,7 @@ import type { CatalogTable } from '../postgres/catalog.ts'
 import type { ChunkTable } from '../snapshot/chunk-query.ts'
 import type { Chunk } from '../snapshot/chunk-reader.ts'
 import type { Unsettled } from '../snapshot/unsettled.ts'
-import type { ViewIr } from '../views/view-ir.ts'
+import type { ViewDefinition } from '../views/define-view.ts'
 import type { ViewNetwork } from '../views/view-network.ts'
 import type { SourceTable } from '../zset/source-table.ts'
 import { microsecondsOf, type Clock } from './clock.ts'
@@ -293,9 +293,9 @@ export class Replica {
   }
 
   /** Adds a view at the moment of the others, which have nothing to tell; false as of {@link ViewNetwork.add}. */
-  addView(view: ViewIr): boolean {
+  addView({ ir }: Pick<ViewDefinition, 'ir'>): boolean {
     const wasMoving = this.compiled.isMoving
-    if (!this.compiled.add(view)) return false
+    if (!this.compiled.add(ir)) return false
     if (!wasMoving) this.#advance()
     this.compiled.flush()
     return true

@@ -120,7 +120,7 @@ export class ViewChanges {
     }
     pipeline.settleStep()
     // Whether some row has no value is known then.
-    if (!replica.addView(view.ir)) return null
+    if (!replica.addView(view)) return null
     const state = replica.compiled.views.get(view.name)
     if (state === undefined) return null
     if (state.failure !== null) {

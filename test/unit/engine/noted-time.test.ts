@@ -164,7 +164,7 @@ test('a timer ticks while a view with a moving bound is live, and no longer', ()
     replica.removeView('lately')
     cells.keepTime(replica)
     expect([run(), vi.getTimerCount()]).toEqual([0, 0])
-    expect(replica.addView(lately.ir)).toBe(false)
+    expect(replica.addView(lately)).toBe(false)
     cells.goLive(new Replica(cells.compile(), new Map(), new Map(), new Unsettled()), () => {}, false)
     expect(run()).toBe(3)
     cells.end(null)
@@ -202,7 +202,7 @@ test('a replica that takes the place of another is at its moment, and so is a vi
   const again = defineView('again', (q) =>
     q.from({ l: lately }).select(({ l }) => ({ line: l.line, id: l.id })),
   )
-  expect(next.addView(again.ir)).toBe(true)
+  expect(next.addView(again)).toBe(true)
   expect(sizes(next)).toEqual([1, 1, 1])
   next.flush()
   expect(sizes(next)).toEqual([0, 1, 0])
@@ -210,6 +210,6 @@ test('a replica that takes the place of another is at its moment, and so is a vi
   next.removeView('lately')
   next.removeView('again')
   clock.ms = START
-  expect(next.addView(again.ir)).toBe(true)
+  expect(next.addView(again)).toBe(true)
   expect(sizes(next)).toEqual([1, 1])
 })

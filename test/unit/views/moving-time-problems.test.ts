@@ -138,7 +138,7 @@ test.each<[what: string, place: string, build: (from: Steps, q: Steps) => unknow
     'select.n.filter',
     (from) =>
       call(from, 'select', ({ i }: { i: Row }) => ({
-        n: (f.count() as unknown as Loose)['filter']?.(recent(i)),
+        n: (f.count() as Loose)['filter']?.(recent(i)),
       })),
   ],
 ])('a moving time %s is refused with its reason', (_, place, build) => {
