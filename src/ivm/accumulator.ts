@@ -15,6 +15,11 @@ export interface Accumulator {
   add(group: number, slot: number): void
   remove(group: number, slot: number): void
   update(group: number, old: number, slot: number): void
+  /**
+   * Of an aggregate with a condition: why that has no answer for some row as they are, where Postgres has an error; null if
+   * it has one for all.
+   */
+  readonly error?: unknown
   /** The group's last tuple has gone. */
   clear(group: number): void
   /** Gives up the text that it holds; it is of no more use. */

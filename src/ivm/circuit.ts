@@ -1,4 +1,5 @@
 import { grownInt32 } from '../zset/grow.ts'
+import type { HeldTexts } from '../zset/held-texts.ts'
 import type { RowStorage } from '../zset/row-storage.ts'
 import type { SecondaryIndex } from '../zset/secondary-index.ts'
 import type { RowListener } from '../zset/source-table.ts'
@@ -51,6 +52,8 @@ export interface CircuitParts {
   readonly accumulators: readonly Accumulator[]
   /** A view of rows: told which tuple a group stands for. */
   readonly tuples: GroupTuples | null
+  /** The constants of the block's expressions. */
+  readonly texts?: HeldTexts
 }
 
 /** The tuple of source rows that each group stands for, in a view that does not aggregate. */
@@ -90,6 +93,9 @@ export class Circuit {
   readonly #single: boolean
   readonly #word: GroupWord | null
   readonly #accumulators: readonly Accumulator[]
+  /** Those with a condition. */
+  readonly #filtered: readonly Accumulator[]
+  readonly #texts: HeldTexts | null
   readonly #tuples: GroupTuples | null
   readonly #probe: Int32Array
   /** One a source, in FROM order. */
@@ -110,6 +116,8 @@ export class Circuit {
     this.#single = parts.single
     this.#word = parts.groupWord
     this.#accumulators = parts.accumulators
+    this.#filtered = parts.accumulators.filter((accumulator) => 'error' in accumulator)
+    this.#texts = parts.texts ?? null
     this.#tuples = parts.tuples
     const { groups } = parts.state
     this.#probe = new Int32Array(Math.max(groups.stride, 1))
@@ -119,11 +127,13 @@ export class Circuit {
   }
 
   /**
-   * Why the condition has no answer for some tuple of the sources as they are, where Postgres has an error; null if it has one
+   * Why the condition, or that of an aggregate, has no answer for some tuple of the sources as they are, where Postgres has an error; null if it has one
    * for all. In the middle of a transaction it may come and go.
    */
   get error(): unknown {
-    return this.#errors === 0 ? null : this.#error
+    if (this.#errors !== 0) return this.#error
+    for (const { error } of this.#filtered) if (error != null) return error
+    return null
   }
 
   /** Bytes of the aggregates and tuples; the groups are counted by the state. */
@@ -133,9 +143,10 @@ export class Circuit {
     return bytes
   }
 
-  /** Gives up the text that the aggregates hold; the circuit is of no more use. */
+  /** Gives up the text that aggregates and constants hold; the circuit is of no more use. */
   dispose(): void {
     for (const accumulator of this.#accumulators) accumulator.dispose?.()
+    this.#texts?.dispose()
   }
 
   #listen(source: SourceCircuit): RowListener {

@@ -5,6 +5,7 @@ import { Float64Column } from '../zset/float64-column.ts'
 import { Int32Column } from '../zset/int32-column.ts'
 import { Int64Column } from '../zset/int64-column.ts'
 import { InternedColumn } from '../zset/interned-column.ts'
+import type { HeldTexts } from '../zset/held-texts.ts'
 import type { Interner } from '../zset/interner.ts'
 import { compareWords } from '../zset/ordered-multiset.ts'
 import { bigintOfWords } from '../values/read-number.ts'
@@ -40,15 +41,15 @@ export function makeComparison(
   tuple: Tuple,
   left: Operand,
   right: Operand,
-  interner: Interner,
+  texts: HeldTexts,
 ): Comparison | undefined {
   if (left.kind === 'literal') {
     if (right.kind === 'literal') return undefined
-    const flipped = makeComparison(tuple, right, left, interner)
+    const flipped = makeComparison(tuple, right, left, texts)
     return flipped === undefined ? undefined : () => -flipped()
   }
-  if (right.kind === 'literal') return withLiteral(tuple, left, right.text, interner)
-  return betweenColumns(tuple, left, right, interner)
+  if (right.kind === 'literal') return withLiteral(tuple, left, right.text, texts)
+  return betweenColumns(tuple, left, right, texts.interner)
 }
 
 /** The order of two doubles as Postgres has it. */
@@ -98,7 +99,7 @@ function withLiteral(
   tuple: Tuple,
   left: ColumnOperand,
   text: string,
-  interner: Interner,
+  texts: HeldTexts,
 ): Comparison | undefined {
   const { column } = left
   if (isNumeric(column)) {
@@ -111,9 +112,8 @@ function withLiteral(
     }
   }
   if (column instanceof InternedColumn) {
-    // Held for as long as the view lives, so that the id stays.
-    const bytes = Buffer.from(text)
-    const id = interner.intern(bytes, 0, bytes.length)
+    const id = texts.hold(text)
+    const { interner } = texts
     const at = wordAt(tuple, left)
     return () => interner.compare(column.rows.words[at()]!, id)
   }

@@ -8,6 +8,8 @@ export class Filtered implements Accumulator {
   readonly #inner: Accumulator
   readonly #passes: RowTest
   readonly #bits: number
+  #errors = 0
+  #error: unknown = null
 
   /** `bits` are those of the condition's columns, which are of the aggregate's own source. */
   constructor(inner: Accumulator, passes: RowTest, bits: number) {
@@ -28,17 +30,22 @@ export class Filtered implements Accumulator {
     return this.#inner.byteLength
   }
 
+  /** Rows are counted for which the condition fails: what is mended before the end of a transaction is no error. */
+  get error(): unknown {
+    return this.#errors === 0 ? null : this.#error
+  }
+
   add(group: number, slot: number): void {
-    if (this.#passes(slot)) this.#inner.add(group, slot)
+    if (this.#test(slot, 1)) this.#inner.add(group, slot)
   }
 
   remove(group: number, slot: number): void {
-    if (this.#passes(slot)) this.#inner.remove(group, slot)
+    if (this.#test(slot, -1)) this.#inner.remove(group, slot)
   }
 
   update(group: number, old: number, slot: number): void {
-    const before = this.#passes(old)
-    const after = this.#passes(slot)
+    const before = this.#test(old, -1)
+    const after = this.#test(slot, 1)
     if (before && after) this.#inner.update(group, old, slot)
     else if (before) this.#inner.remove(group, old)
     else if (after) this.#inner.add(group, slot)
@@ -50,5 +57,15 @@ export class Filtered implements Accumulator {
 
   dispose(): void {
     this.#inner.dispose?.()
+  }
+
+  #test(slot: number, sign: 1 | -1): boolean {
+    try {
+      return this.#passes(slot)
+    } catch (error) {
+      this.#errors += sign
+      this.#error = error
+      return false
+    }
   }
 }

@@ -3,7 +3,7 @@ import type { CallIr, ColumnIr, ExpressionIr } from '../views/view-ir.ts'
 import { makeValueComparison, type ValueComparison } from '../values/compare-values.ts'
 import type { ValueKind } from '../values/value-of-text.ts'
 import type { Value } from '../values/value.ts'
-import type { Interner } from '../zset/interner.ts'
+import type { HeldTexts } from '../zset/held-texts.ts'
 import {
   type ColumnOperand,
   type Comparison,
@@ -26,7 +26,7 @@ export type Predicate = () => Truth
 /** What a predicate is compiled with. */
 export interface PredicateContext {
   readonly tuple: Tuple
-  readonly interner: Interner
+  readonly texts: HeldTexts
   /** `view.where`, for messages. */
   readonly path: string
   resolve(column: ColumnIr): ColumnOperand
@@ -170,7 +170,7 @@ function keptComparison(
   const a = operandOf(left, context)
   const b = operandOf(right, context)
   if (a === null || b === null || !isAlike(left, right)) return undefined
-  const compare = makeComparison(context.tuple, a, b, context.interner)
+  const compare = makeComparison(context.tuple, a, b, context.texts)
   if (compare === undefined) return undefined
   return {
     compare,

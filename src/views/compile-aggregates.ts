@@ -23,6 +23,7 @@ import { Float64Column } from '../zset/float64-column.ts'
 import { Int32Column } from '../zset/int32-column.ts'
 import { Int64Column } from '../zset/int64-column.ts'
 import { InternedColumn } from '../zset/interned-column.ts'
+import type { HeldTexts } from '../zset/held-texts.ts'
 import type { Interner } from '../zset/interner.ts'
 import { columnsIn } from './check-column.ts'
 import type { ViewPlan } from './plan.ts'
@@ -35,6 +36,8 @@ export interface OutputContext {
   readonly groups: GroupStore
   readonly tuples: GroupTuples | null
   readonly interner: Interner
+  /** The block's constants. */
+  readonly texts: HeldTexts
   resolve(column: ColumnIr): ColumnOperand
 }
 
@@ -155,7 +158,7 @@ export class AggregateStates {
     const tuple = new Int32Array(this.#context.plan.sources.length).fill(-1)
     const predicate = makePredicate(filter, {
       tuple,
-      interner: this.#context.interner,
+      texts: this.#context.texts,
       path: `${path}.filter`,
       resolve: (column) => this.#context.resolve(column),
     })

@@ -9,6 +9,7 @@ import { GroupStore } from '../ivm/group-store.ts'
 import { type Lookup, makeLookup } from '../ivm/lookup.ts'
 import { makePredicate, type Predicate } from '../ivm/predicate.ts'
 import { ViewState } from '../ivm/view-state.ts'
+import { HeldTexts } from '../zset/held-texts.ts'
 import type { Interner } from '../zset/interner.ts'
 import type { SecondaryIndex } from '../zset/secondary-index.ts'
 import { maskOf, type SourceTable } from '../zset/source-table.ts'
@@ -115,7 +116,8 @@ function compileParts({ schema, tables, interner }: BlockContext, plan: ViewPlan
   })
   const groups = new GroupStore(groupColumns, plan.identity, interner)
   const tuples = plan.shape === 'keyed' ? new GroupTuples(plan.sources.length) : null
-  return { own, tuple, groups, tuples, outputs: { schema, plan, groups, tuples, interner, resolve } }
+  const texts = new HeldTexts(interner)
+  return { own, tuple, groups, tuples, outputs: { schema, plan, groups, tuples, interner, texts, resolve } }
 }
 
 function makeCircuit(
@@ -129,11 +131,12 @@ function makeCircuit(
     state,
     tuple,
     sources: plan.sources.map((_, index) => compileSource(plan, own, index)),
-    filter: compileFilter(plan, tuple, context.interner, (column) => outputs.resolve(column)),
+    filter: compileFilter(plan, tuple, outputs.texts, (column) => outputs.resolve(column)),
     single: plan.shape === 'single',
     groupWord: takeGroupWord(plan, own, context.takenWords),
     accumulators,
     tuples,
+    texts: outputs.texts,
   })
 }
 
@@ -175,7 +178,7 @@ function takeGroupWord(
 function compileFilter(
   plan: ViewPlan,
   tuple: Tuple,
-  interner: Interner,
+  texts: HeldTexts,
   resolve: (column: ColumnIr) => ColumnOperand,
 ): Predicate | null {
   const [first, ...others] = plan.conditions
@@ -187,7 +190,7 @@ function compileFilter(
     type: { scalar: 'Boolean', pgType: 'boolean', list: false, nullable: true },
   }
   const expression: ExpressionIr = others.length === 0 ? first : all
-  return makePredicate(expression, { tuple, interner, path: `${plan.ir.name}.where`, resolve })
+  return makePredicate(expression, { tuple, texts, path: `${plan.ir.name}.where`, resolve })
 }
 
 function compileSource(plan: ViewPlan, own: readonly SourceTable[], index: number): SourceCircuit {

@@ -27,7 +27,7 @@ function compileValue(
   expression: ExpressionIr,
   context: OutputContext,
 ): (group: number) => OrderValue | null {
-  const { tuples, plan, interner } = context
+  const { tuples, plan, texts } = context
   if (tuples === null) {
     invariant(expression.kind === 'column', 'rows of a group in the order of a computed value')
     return groupValue(expression, context)
@@ -36,7 +36,7 @@ function compileValue(
   const tuple: Tuple = new Int32Array(tuples.width)
   const evaluate = makeEvaluator(expression, {
     tuple,
-    interner,
+    texts,
     path: `${plan.ir.name}.orderBy`,
     resolve: (column) => context.resolve(column),
   })

@@ -7,11 +7,11 @@ import type { ViewOutput } from '../ivm/view-state.ts'
 import { codecFor } from '../values/codec-for.ts'
 import { publicValue } from '../values/public-value.ts'
 import { AggregateStates, type OutputContext } from './compile-aggregates.ts'
+import { shapeOf } from './nested-columns.ts'
 import { isDerived } from './plan-columns.ts'
 import { derivedColumn, type RowsShape } from './plan-node.ts'
-import type { ViewPlan } from './plan.ts'
 import { makeRowsReader } from './show-rows.ts'
-import type { ColumnIr, ExpressionIr, LiteralIr, OutputIr } from './view-ir.ts'
+import type { ColumnIr, LiteralIr, OutputIr } from './view-ir.ts'
 
 /** Outputs and the aggregate states they read; outputs over one argument share a state. */
 export interface CompiledOutputs {
@@ -44,7 +44,7 @@ function compileOutput(
     const value = literalValue(expression, name, context)
     return () => value
   }
-  const shape = shapeOf(plan, expression)
+  const shape = shapeOf(plan.sources, expression)
   if (expression.kind === 'column' && shape !== undefined) return nestedOutput(expression, shape, context)
   if (tuples === null) {
     invariant(expression.kind === 'column', 'a computed output in a grouped view')
@@ -52,14 +52,18 @@ function compileOutput(
     const part = groups.parts.find((item) => item.source === source && item.column === column)
     invariant(part !== undefined, 'an output that is not grouped by')
     const { list: isList, nulls } = column.contract
-    const list = isList && nulls !== true && plan.sources[source]?.optional !== true
+    const list =
+      isList && nulls !== true && plan.sources[source]?.optional !== true && !expression.type.nullable
     return (group) => groups.value(group, part) ?? (list ? [] : null)
   }
   if (expression.kind === 'column') {
     const { source, column } = context.resolve(expression)
+    const model = plan.sources[source]?.model
+    // In a derived table a list is NULL where its source is missing.
+    const missing = expression.type.nullable && model !== undefined && isDerived(model)
     return (group) => {
       const slot = tuples.slots[group * tuples.width + source]!
-      return slot < 0 ? null : column.value(slot)
+      return slot < 0 || (missing && column.isNull(slot)) ? null : column.value(slot)
     }
   }
   const codec = codecFor(context.schema, plan.ir.name, derivedColumn(name, expression.type))
@@ -67,7 +71,7 @@ function compileOutput(
   const tuple: Tuple = new Int32Array(tuples.width)
   const evaluate = makeEvaluator(expression, {
     tuple,
-    interner: context.interner,
+    texts: context.texts,
     path: `${plan.ir.name}.select.${name}`,
     resolve: (column) => context.resolve(column),
   })
@@ -75,12 +79,6 @@ function compileOutput(
     tuple.set(tuples.slots.subarray(group * tuples.width, (group + 1) * tuples.width))
     return publicValue(codec, evaluate())
   }
-}
-
-function shapeOf({ sources }: ViewPlan, expression: ExpressionIr): RowsShape | undefined {
-  if (expression.kind !== 'column') return undefined
-  const model = sources.find(({ alias }) => alias === expression.source)?.model
-  return model !== undefined && isDerived(model) ? model.shapes.get(expression.field) : undefined
 }
 
 /** A nested result: the text that the column holds, shown as rows. */
@@ -92,7 +90,10 @@ function nestedOutput(
   const { groups, tuples, plan, schema, interner } = context
   const { source, column } = context.resolve(expression)
   const read = makeRowsReader(schema, plan.ir.name, shape)
-  const show = (id: number): unknown => read(id === 0 ? null : interner.text(id))
+  // NULL where an outer join misses the query that it is a column of.
+  const { nullable } = expression.type
+  const show = (id: number): unknown =>
+    id === 0 && nullable ? null : read(id === 0 ? null : interner.text(id))
   if (tuples !== null) {
     return (group) => {
       const slot = tuples.slots[group * tuples.width + source]!

@@ -9,6 +9,7 @@ import { maskOf, type SourceTable } from '../zset/source-table.ts'
 import { AggregateStates, type OutputContext } from './compile-aggregates.ts'
 import type { Accumulator } from '../ivm/accumulator.ts'
 import type { RowsIr } from './block-ir.ts'
+import { shapeOf } from './nested-columns.ts'
 import { rowsText } from './show-rows.ts'
 import type { AggregateIr, ColumnIr, ExpressionIr, OutputIr } from './view-ir.ts'
 
@@ -68,8 +69,11 @@ function compileWriter(
   states: AggregateStates,
 ): RowWriter {
   switch (expression.kind) {
-    case 'column':
-      return writeColumn(expression, target, context)
+    case 'column': {
+      const write = writeColumn(expression, target, context)
+      const isNested = shapeOf(context.plan.sources, expression) !== undefined
+      return isNested && !expression.type.nullable ? writeNested(write, target) : write
+    }
     case 'aggregate':
       return writeAggregate(expression, target, states, `${context.plan.ir.name}.select.${name}`)
     case 'literal': {
@@ -81,6 +85,15 @@ function compileWriter(
     }
     default:
       return writeComputed(expression, target, context, name)
+  }
+}
+
+/** No row to nest is an empty array, which is not NULL. */
+function writeNested(write: RowWriter, target: Column): RowWriter {
+  const none = Buffer.from(rowsText([]))
+  return (group, slot) => {
+    write(group, slot)
+    if (target.isNull(slot)) target.read(slot, none, 0, none.length)
   }
 }
 
@@ -139,7 +152,7 @@ function writeComputed(
   const tuple: Tuple = new Int32Array(tuples.width)
   const evaluate = makeEvaluator(expression, {
     tuple,
-    interner: context.interner,
+    texts: context.texts,
     path: `${context.plan.ir.name}.select.${name}`,
     resolve: (column) => context.resolve(column),
   })

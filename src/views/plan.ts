@@ -17,6 +17,7 @@ import {
   typeOfColumn,
   uniquesOf,
 } from './plan-columns.ts'
+import { nestedArgument } from './nested-columns.ts'
 import type { AggregateIr, CallIr, ColumnIr, ExpressionIr } from './view-ir.ts'
 
 /** How a source hangs on an earlier one: equal pairs of fields, in one order on both sides. */
@@ -101,6 +102,9 @@ class Planner {
     ir.sources.forEach((_, index) => this.#addSource(index))
     if (ir.sources.length === 0) throw this.#invalid('from', 'no source', 'one table at least')
     if (ir.select.length === 0) throw this.#invalid('select', 'nothing', 'one output at least')
+    const taker = nestedArgument(ir, this.#sources)
+    if (taker !== null)
+      throw this.#error('VIEW.UNSUPPORTED', 'select', `${taker} of a nested result`, 'the result itself')
     if (ir.where !== null) this.#conditions.push(...conjuncts(ir.where))
     for (const condition of this.#conditions) this.#useCondition(condition, 'where')
     const shape = this.#shape()

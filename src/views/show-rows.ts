@@ -23,7 +23,13 @@ const NONE: readonly Readonly<Record<string, unknown>>[] = Object.freeze([])
  */
 export function makeRowsReader(schema: Schema, view: string, shape: RowsShape): RowsReader {
   const fields = shape.map(({ name, type, rows }) => {
-    if (rows !== null) return { name, read: makeRowsReader(schema, view, rows) }
+    if (rows !== null) {
+      const inner = makeRowsReader(schema, view, rows)
+      return {
+        name,
+        read: (text: string | null): unknown => (text === null && type.nullable ? null : inner(text)),
+      }
+    }
     const contract: ColumnContract = derivedColumn(name, type)
     const codec = codecFor(schema, view, contract)
     // Prisma shows a list that is NULL as an empty one.

@@ -145,8 +145,8 @@ export class ViewNetwork {
   /**
    * Adds a view over the rows that are there.
    *
-   * Returns false, with nothing changed, if the tables lack a column or an index that it needs: then only a network made
-   * anew can keep it. Throws: as the constructor.
+   * Returns false, with nothing changed, if the tables lack a column or an index that it needs, or if a part that it shares
+   * with another view has failed: then only a network made anew can keep it. Throws: as the constructor.
    */
   add(view: ViewIr): boolean {
     const isAdded = this.#install([view], false)
@@ -167,7 +167,7 @@ export class ViewNetwork {
       node.views.delete(name)
       if (node.views.size > 0) continue
       this.#nodes.delete(node.model.model)
-      this.#all.delete(node.model.model)
+      this.#forget(node.model.model)
       detach(node.subscriptions)
       for (const item of node.upkeep) item.dispose()
       node.table.clear()
@@ -179,7 +179,7 @@ export class ViewNetwork {
       this.readers.delete(model)
       this.tables.get(model)?.clear()
       this.tables.delete(model)
-      this.#all.delete(model)
+      this.#forget(model)
     }
     this.#list()
   }
@@ -201,6 +201,11 @@ export class ViewNetwork {
   advance(now: bigint): void {
     this.#now = now
     for (const rows of this.#times) rows.advance(now)
+  }
+
+  #forget(table: string): void {
+    this.#all.delete(table)
+    this.#takenWords.delete(table)
   }
 
   /** Shows what is pending; returns the net changes of the retained views, views without any left out. */
@@ -239,6 +244,9 @@ export class ViewNetwork {
       ...[...this.#nodes.values()].map(({ model }) => [model.model, model] as const),
       ...lowered.flatMap((view) => view.models.map((model) => [model.model, model] as const)),
     ])
+    // A part that has failed stays so, whatever the rows are by now.
+    if (lowered.some((view) => view.models.some(({ model }) => hasFailed(this.#nodes.get(model)))))
+      return false
     const schema = withDerived(this.#schema, [...models.values()])
     const nodes = newNodes(lowered, this.#nodes)
     const plans = new Map<PlanNode, ViewPlan>(
@@ -386,6 +394,10 @@ function upkeepOf(rows: DerivedRows, circuit: Circuit): Upkeep {
       circuit.dispose()
     },
   }
+}
+
+function hasFailed(node: LiveNode | undefined): boolean {
+  return node !== undefined && node.upkeep.some(({ failure }) => failure !== null)
 }
 
 function newNodes(

@@ -35,7 +35,7 @@ import {
   takeApart,
   turned,
 } from './join-condition.ts'
-import { type Needed, neededBy, restrict } from './needed.ts'
+import { type Needed, neededBy, restrict, withOwn } from './needed.ts'
 import { type MovingBound, movingBound } from './moving-bound.ts'
 import type { Nodes } from './nodes.ts'
 
@@ -236,9 +236,10 @@ export class JoinLowering {
       )
     }
     const inner = this.begin(source)
+    const whole = withOwn(needed, alias, on)
     return negated
-      ? this.#without(draft, inner, condition, needed)
-      : this.#within(draft, inner, condition, needed)
+      ? this.#without(draft, inner, condition, whole)
+      : this.#within(draft, inner, condition, whole)
   }
 
   /** The rows of a draft that have a match in `inner`, each once. */

@@ -22,6 +22,13 @@ export function neededBy(select: SelectIr): Needed {
   return needed
 }
 
+/** The same with what EXISTS reads of its own relation, whose alias may stand for another one elsewhere in the query. */
+export function withOwn(needed: Needed, alias: string, on: ExpressionIr): Needed {
+  const own = columnsIn(on).filter(({ source }) => source === alias)
+  return new Map([...needed, [alias, new Map(own.map(({ field, type }) => [field, type]))]])
+}
+
+/** What is needed of some sources. */
 export function restrict(needed: Needed, aliases: readonly string[]): Needed {
   return new Map(aliases.map((alias) => [alias, needed.get(alias) ?? new Map<string, TypeIr>()]))
 }

@@ -57,10 +57,11 @@ export class Nodes {
     unique: readonly string[],
     shape: RowsShape,
   ): DerivedModel {
-    const table = nameOf([parts])
+    // The names of what is shown stand in the shape alone.
+    const table = nameOf([parts, shape])
     const known = this.#models.get(table)
     if (known !== undefined) return known
-    const model = this.block(parts, [unique])
+    const model = this.#add(table, [parts], [unique])
     const whole = {
       ...model,
       columns: [...model.columns, derivedColumn(parts.rows.name, ROWS_TYPE)],
@@ -84,21 +85,7 @@ export class Nodes {
 
   /** The table of the rows of several blocks with the same outputs. */
   union(blocks: readonly BlockParts[], uniques: readonly (readonly string[])[]): DerivedModel {
-    const [first] = blocks
-    invariant(first !== undefined, 'a node without a block')
-    const table = nameOf(blocks)
-    return this.#add(
-      table,
-      blocks.map((parts, branch) => ({
-        kind: 'block',
-        table,
-        block: { ...parts, name: this.view, key: null },
-        branch,
-        branches: blocks.length,
-      })),
-      first,
-      uniques,
-    )
+    return this.#add(nameOf(blocks), blocks, uniques)
   }
 
   /** The table of the rows within LIMIT and OFFSET. */
@@ -149,15 +136,12 @@ export class Nodes {
     return new DbsyncError('VIEW.UNSUPPORTED', `${this.view}: found ${found}; need ${need}.`)
   }
 
-  #add(
-    table: string,
-    nodes: readonly PlanNode[],
-    { sources, select: outputs }: BlockParts,
-    uniques: readonly (readonly string[])[],
-  ): DerivedModel {
+  #add(table: string, blocks: readonly BlockParts[], uniques: readonly (readonly string[])[]): DerivedModel {
     const known = this.#models.get(table)
     if (known !== undefined) return known
-    const columns = outputs.map(({ name, expression }) =>
+    const [first] = blocks
+    invariant(first !== undefined, 'a node without a block')
+    const columns = first.select.map(({ name, expression }) =>
       // A block may give NULL wherever one of its sources is missing.
       derivedColumn(name, { ...expression.type, nullable: true }),
     )
@@ -170,16 +154,41 @@ export class Nodes {
       keyIsPrimary: true,
       relations: [],
       uniques,
-      shapes: new Map(
-        outputs.flatMap(({ name, expression }) => {
-          const shape = this.shapeOf(sources, expression)
-          return shape === undefined ? [] : [[name, shape] as const]
-        }),
-      ),
+      shapes: this.#shapes(blocks),
     }
+    const nodes = blocks.map((parts, branch): PlanNode => ({
+      kind: 'block',
+      table,
+      block: { ...parts, name: this.view, key: null },
+      branch,
+      branches: blocks.length,
+    }))
     this.#nodes.set(table, nodes)
     this.#models.set(table, model)
     return model
+  }
+
+  /** What the nested results among the outputs of some blocks show, which is the same in all. */
+  #shapes(blocks: readonly BlockParts[]): DerivedModel['shapes'] {
+    const shapes = new Map<string, RowsShape>()
+    const plain = new Set<string>()
+    for (const { sources, select } of blocks) {
+      for (const { name, expression } of select) {
+        if (expression.kind === 'literal' && expression.text === null) continue
+        const shape = this.shapeOf(sources, expression)
+        const known = shapes.get(name)
+        if (shape === undefined) plain.add(name)
+        else shapes.set(name, shape)
+        const isMixed = shapes.has(name) && plain.has(name)
+        if (isMixed || (known !== undefined && JSON.stringify(known) !== JSON.stringify(shape))) {
+          throw this.refuse(
+            `rows of different columns under the name ${name}`,
+            'nested results of the same columns',
+          )
+        }
+      }
+    }
+    return shapes
   }
 }
 

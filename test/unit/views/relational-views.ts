@@ -250,6 +250,13 @@ export const RELATIONAL: readonly ViewDefinition[] = [
       )
       .select(({ u, v }) => ({ id: u.id, place: v.restaurantId }))
   }),
+  defineView('one_alias_for_two_relations', (q) =>
+    q
+      .from({ r: Restaurant })
+      .whereExists({ x: Visit }, ({ r, x }) => and(eq(x.restaurantId, r.id), gt(x.visitRating, 1)))
+      .whereNotExists({ x: User }, ({ r, x }) => and(eq(x.id, r.rating), gt(x.userName, r.name)))
+      .select(({ r }) => ({ id: r.id })),
+  ),
   defineView('distinct_groups', (q) =>
     q
       .from({ v: Visit })
@@ -305,6 +312,58 @@ export const RELATIONAL: readonly ViewDefinition[] = [
 
 /** Nested results. */
 export const NESTED: readonly ViewDefinition[] = [
+  // Equal but for the names that they show.
+  defineView('nested_twice', (q) =>
+    q
+      .from({ r: Restaurant })
+      .whereExists({ v: User }, ({ r, v }) => and(eq(v.id, r.rating), gt(v.userName, r.name)))
+      .select(({ r }) => ({
+        id: r.id,
+        guests: nest({ v: Visit }, ({ v }) => eq(v.restaurantId, r.id))
+          .orderBy(({ v }) => [asc(v.userId)])
+          .select(({ v }) => ({ guest: v.userId })),
+        users: nest({ v: Visit }, ({ v }) => eq(v.restaurantId, r.id))
+          .orderBy(({ v }) => [asc(v.userId)])
+          .select(({ v }) => ({ user: v.userId })),
+      })),
+  ),
+  defineView('nested_through_a_query', (q) =>
+    q
+      .from({ r: Restaurant })
+      .leftJoin(
+        {
+          x: q.from({ u: User }).select(({ u }) => ({
+            id: u.id,
+            visits: nest({ v: Visit }, ({ v }) => eq(v.userId, u.id))
+              .orderBy(({ v }) => [asc(v.restaurantId)])
+              .select(({ v }) => ({ place: v.restaurantId })),
+          })),
+        },
+        ({ r, x }) => eq(r.rating, x.id),
+      )
+      .select(({ r, x }) => ({ id: r.id, visits: x.visits, missing: isNull(x.visits) })),
+  ),
+  defineView('nested_and_counted', (q) =>
+    q
+      .from({
+        x: q.from({ u: User }).select(({ u }) => ({
+          name: u.userName,
+          visits: nest({ v: Visit }, ({ v }) => eq(v.userId, u.id))
+            .orderBy(({ v }) => [asc(v.restaurantId)])
+            .select(({ v }) => ({ place: v.restaurantId })),
+        })),
+      })
+      .groupBy(({ x }) => [x.name])
+      .select(({ x }) => ({ name: x.name, present: count(x.visits) })),
+  ),
+  defineView('nested_again', (q) =>
+    q.from({ r: Restaurant }).select(({ r }) => ({
+      id: r.id,
+      visitors: nest({ v: Visit }, ({ v }) => eq(v.restaurantId, r.id))
+        .orderBy(({ v }) => [asc(v.userId)])
+        .select(({ v }) => ({ visitor: v.userId })),
+    })),
+  ),
   defineView('nested', (q) =>
     q.from({ r: Restaurant }).select(({ r }) => ({
       id: r.id,

@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest'
 import { count, countDistinct, max } from '../../../src/views/aggregates.ts'
-import { eq, gt } from '../../../src/views/comparisons.ts'
+import { eq, gt, ne } from '../../../src/views/comparisons.ts'
 import { defineView } from '../../../src/views/define-view.ts'
+import { and } from '../../../src/views/logic.ts'
+import { divide } from '../../../src/views/arithmetic.ts'
 import { asc } from '../../../src/views/order.ts'
 import { Sale, schema, Shop } from '../../conformance/fixture.ts'
 import { Mirror } from '../../conformance/mirror.ts'
@@ -23,7 +25,7 @@ const busy = defineView('busy', (q) =>
         })),
     })
     .innerJoin({ h: Shop }, ({ s, h }) => eq(h.id, s.shop))
-    .where(({ s }) => gt(s.sales, 0))
+    .where(({ s }) => and(gt(s.sales, 0), ne(s.note, 'a constant')))
     .select(({ s, h }) => ({
       note: s.note,
       sales: s.sales,
@@ -50,7 +52,8 @@ test('a removed view gives back tables, text, groups and indexes; what others ne
   const { replica } = mirror
   const interner = replica.tables.get('Shop')?.interner
   expect(replica.views.get('busy')?.size).toBe(500)
-  expect(interner?.size).toBe(501)
+  // The notes, the shop's id, and the constant.
+  expect(interner?.size).toBe(502)
   const full = replica.byteLength
   replica.remove('busy')
   expect([...replica.tables.keys(), ...replica.views.keys()]).toEqual(['Shop', 'shops'])
@@ -85,4 +88,30 @@ test('views that come and go leave nothing behind', () => {
   for (const name of ['keeper', 'shops']) replica.remove(name)
   expect(replica.tables.size + replica.views.size + replica.readers.size + replica.steps.length).toBe(0)
   expect(interner?.size).toBe(0)
+})
+
+test('a part that has failed is not shared with a view that comes later', () => {
+  const [first, second] = ['first', 'second'].map((name) =>
+    defineView(name, (q) =>
+      q
+        .from({
+          s: q.from({ s: Sale }).select(({ s }) => ({ line: s.line, id: s.id, per: divide(10, s.qty) })),
+        })
+        .where(({ s }) => gt(s.per, 0))
+        .select(({ s }) => ({ line: s.line, id: s.id, [name]: s.per })),
+    ),
+  )
+  if (first === undefined || second === undefined) throw new Error('no views')
+  const mirror = new Mirror(schema, [first.ir, second.ir])
+  const { replica } = mirror
+  const sale = (qty: string) => ({ line: '1', id: '1', shopId: null, qty })
+  mirror.change('Sale', null, sale('0'))
+  replica.flush()
+  mirror.change('Sale', sale('0'), sale('5'))
+  replica.flush()
+  expect(replica.views.get('second')?.failure?.code).toBe('VIEW.EVALUATION')
+  replica.remove('first')
+  expect(replica.add(first.ir)).toBe(false)
+  replica.remove('second')
+  expect(replica.add(first.ir)).toBe(false)
 })
