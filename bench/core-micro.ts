@@ -1,6 +1,6 @@
 import type { ColumnContract, DecimalLike, Schema } from '../src/contract/schema-contract.ts'
-import { compileViews } from '../src/views/compile.ts'
-import type { BlockIr } from '../src/views/block-ir.ts'
+import { compileViews } from '../src/views/compile/compile.ts'
+import type { BlockIr } from '../src/views/compile/block-ir.ts'
 import type { AggregateIr, AggregateName, ColumnIr, TypeIr } from '../src/views/view-ir.ts'
 import { blockView } from '../test/support/block-view.ts'
 

@@ -1,9 +1,9 @@
 import { loadavg } from 'node:os'
-import { eq } from '../src/views/comparisons.ts'
-import { compileViews } from '../src/views/compile.ts'
-import { count, sum } from '../src/views/aggregates.ts'
+import { eq } from '../src/views/build/comparisons.ts'
+import { compileViews } from '../src/views/compile/compile.ts'
+import { count, sum } from '../src/views/build/aggregates.ts'
 import { defineView } from '../src/views/define-view.ts'
-import { indexColumnsOf } from '../src/views/view-indexes.ts'
+import { indexColumnsOf } from '../src/views/check/view-indexes.ts'
 import { Restaurant, schema, Visit } from '../generated/dbsync/index.ts'
 import type { Bench, Round } from './bench.ts'
 

@@ -59,7 +59,7 @@ export type { ConnectionOptions } from './postgres/resolve-connection.ts'
 export type { AdviceCode, Finding, Severity } from './postgres/finding.ts'
 export type { SyncTransaction } from './engine/transaction-feed.ts'
 export type { MemoryView, ViewBatch, ViewChange, ViewReadiness } from './stores/memory-view.ts'
-export { avg, boolAnd, boolOr, count, countDistinct, max, min, sum } from './views/aggregates.ts'
+export { avg, boolAnd, boolOr, count, countDistinct, max, min, sum } from './views/build/aggregates.ts'
 export {
   abs,
   add,
@@ -71,8 +71,8 @@ export {
   negate,
   round,
   subtract,
-} from './views/arithmetic.ts'
-export { eq, gt, gte, inArray, isNotNull, isNull, lt, lte, ne } from './views/comparisons.ts'
+} from './views/build/arithmetic.ts'
+export { eq, gt, gte, inArray, isNotNull, isNull, lt, lte, ne } from './views/build/comparisons.ts'
 export {
   defineView,
   type ViewDefinition,
@@ -80,11 +80,18 @@ export {
   type ViewMatch,
   type ViewRow,
 } from './views/define-view.ts'
-export { caseWhen, cast, coalesce, nullif, type CaseWhen, type CastTarget } from './views/conditional.ts'
-export { datePart, dateTrunc } from './views/dates.ts'
-export { between, isDistinctFrom, isNotDistinctFrom } from './views/distinctness.ts'
-export type { Expression, MovingTime } from './views/expression.ts'
-export { arrayContains, arrayLength } from './views/lists.ts'
+export {
+  caseWhen,
+  cast,
+  coalesce,
+  nullif,
+  type CaseWhen,
+  type CastTarget,
+} from './views/build/conditional.ts'
+export { datePart, dateTrunc } from './views/build/dates.ts'
+export { between, isDistinctFrom, isNotDistinctFrom } from './views/build/distinctness.ts'
+export type { Expression, MovingTime } from './views/build/expression.ts'
+export { arrayContains, arrayLength } from './views/build/lists.ts'
 export { explain } from './views/explain/explain.ts'
 export type {
   ExplainedChange,
@@ -96,13 +103,13 @@ export type {
   ExplainedTable,
   Explanation,
 } from './views/explain/explanation.ts'
-export { and, not, or } from './views/logic.ts'
-export { nowMinus, type Interval } from './views/moving-time.ts'
-export { asc, desc, type Order, type OrderOptions } from './views/order.ts'
-export type { Query, QueryStart } from './views/query-builder.ts'
-export { nest } from './views/nest.ts'
-export { except, intersect, union, unionAll } from './views/set-operations.ts'
-export { arrayAgg, jsonAgg, stringAgg } from './views/ordered-aggregates.ts'
+export { and, not, or } from './views/build/logic.ts'
+export { nowMinus, type Interval } from './views/build/moving-time.ts'
+export { asc, desc, type Order, type OrderOptions } from './views/build/order.ts'
+export type { Query, QueryStart } from './views/build/query-builder.ts'
+export { nest } from './views/build/nest.ts'
+export { except, intersect, union, unionAll } from './views/build/set-operations.ts'
+export { arrayAgg, jsonAgg, stringAgg } from './views/build/ordered-aggregates.ts'
 export type { ViewIr } from './views/view-ir.ts'
 export {
   concat,
@@ -116,4 +123,4 @@ export {
   trim,
   upper,
   type LikeOptions,
-} from './views/text.ts'
+} from './views/build/text.ts'

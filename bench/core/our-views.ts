@@ -3,8 +3,8 @@ import { defineSchema } from '../../src/contract/define-schema.ts'
 import { defineTable } from '../../src/contract/define-table.ts'
 import { sealContract } from '../../src/contract/hash-contract.ts'
 import type { ColumnContract, ScalarType } from '../../src/contract/schema-contract.ts'
-import { avg, max, min } from '../../src/views/aggregates.ts'
-import { eq } from '../../src/views/comparisons.ts'
+import { avg, max, min } from '../../src/views/build/aggregates.ts'
+import { eq } from '../../src/views/build/comparisons.ts'
 import { defineView } from '../../src/views/define-view.ts'
 
 /** The two tables of the operator benches, with whole numbers for keys as the peers' tests have them. */

@@ -6,7 +6,7 @@ import { describeLockHolders } from '../postgres/lock-barrier.ts'
 import { preflight, type Preflight, type TableNeed } from '../postgres/preflight.ts'
 import { ensurePublication } from '../postgres/publication.ts'
 import { tableName } from '../postgres/table-name.ts'
-import type { ViewNetwork } from '../views/view-network.ts'
+import type { ViewNetwork } from '../views/compile/view-network.ts'
 import type { CheckedOptions } from './options.ts'
 
 /** Which tables, and which of their columns, the views and consumers of a sync read. */

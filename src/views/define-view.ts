@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto'
 import type { Schema } from '../contract/schema-contract.ts'
 import { DbsyncError } from '../core/errors.ts'
-import { checkView } from './check-view.ts'
-import { compileViews } from './compile.ts'
-import type { KeyOf, MatchBy, QueryType } from './infer.ts'
-import { startQuery, type QueryStart, type Query } from './query-builder.ts'
-import { toSql } from './query-sql.ts'
-import { checkIndexes } from './view-indexes.ts'
+import { checkView } from './check/check-view.ts'
+import { compileViews } from './compile/compile.ts'
+import type { KeyOf, MatchBy, QueryType } from './build/infer.ts'
+import { startQuery, type QueryStart, type Query } from './build/query-builder.ts'
+import { toSql } from './sql/query-sql.ts'
+import { checkIndexes } from './check/view-indexes.ts'
 import type { ViewIr } from './view-ir.ts'
 
 /**

@@ -88,7 +88,7 @@ const SAFE: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     order: 'quoted identifiers',
     'range.limit': 'a number of ChunkSize',
   },
-  'src/views/aggregate-sql.ts': {
+  'src/views/sql/aggregate-sql.ts': {
     'writer.write(filter)': 'of writeExpression',
     'writeCall(aggregate, writer)': 'looked at like any other',
     call: 'of writeCall',
@@ -100,7 +100,7 @@ const SAFE: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     'writer.writeSorted(argument)': 'of writeExpression',
     'writer.writeSorted(expression)': 'of writeExpression',
   },
-  'src/views/query-sql.ts': {
+  'src/views/sql/query-sql.ts': {
     BREAK: 'a mark that becomes a line end',
     'SETS[kind]': 'a constant',
     'JOINS[join.kind]': 'a constant',
@@ -151,7 +151,7 @@ const SAFE: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     name: 'one of DATE_PARTS or TRUNC_UNITS',
   },
   'src/views/functions/number-functions.ts': { value: 'of writeExpression' },
-  'src/views/to-sql.ts': {
+  'src/views/sql/to-sql.ts': {
     value: 'a quoted literal',
     'type.pgType': 'of the contract; the literal’s own type, known to the codecs',
   },
@@ -171,7 +171,11 @@ const MESSAGES: Readonly<Record<string, readonly string[]>> = {
 }
 
 /** Files that write SQL and nothing else. */
-const ALL_SQL = new Set(['src/views/to-sql.ts', 'src/views/query-sql.ts', 'src/views/aggregate-sql.ts'])
+const ALL_SQL = new Set([
+  'src/views/sql/to-sql.ts',
+  'src/views/sql/query-sql.ts',
+  'src/views/sql/aggregate-sql.ts',
+])
 
 const SQL =
   /\b(?:SELECT|INSERT|UPDATE|DELETE|FROM|WHERE|JOIN|GROUP BY|ORDER BY|LIMIT|COPY|LOCK|SET|RESET|ALTER|CREATE|DROP|GRANT|BEGIN|COMMIT|SLOT|TABLE|IN|AS|AND|NULL|COLLATE|START_REPLICATION|CREATE_REPLICATION_SLOT|IDENTIFY_SYSTEM|publication_names)\b/

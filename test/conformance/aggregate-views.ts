@@ -1,9 +1,18 @@
-import { avg, boolAnd, boolOr, count, countDistinct, max, min, sum } from '../../src/views/aggregates.ts'
-import { eq, gt, gte, isNull, lt } from '../../src/views/comparisons.ts'
+import {
+  avg,
+  boolAnd,
+  boolOr,
+  count,
+  countDistinct,
+  max,
+  min,
+  sum,
+} from '../../src/views/build/aggregates.ts'
+import { eq, gt, gte, isNull, lt } from '../../src/views/build/comparisons.ts'
 import { defineView, type ViewDefinition } from '../../src/views/define-view.ts'
-import { and, not, or } from '../../src/views/logic.ts'
-import { arrayAgg, jsonAgg, stringAgg } from '../../src/views/ordered-aggregates.ts'
-import { asc, desc } from '../../src/views/order.ts'
+import { and, not, or } from '../../src/views/build/logic.ts'
+import { arrayAgg, jsonAgg, stringAgg } from '../../src/views/build/ordered-aggregates.ts'
+import { asc, desc } from '../../src/views/build/order.ts'
 import { Region, Sale, Shop } from './fixture.ts'
 
 /** Every aggregate over every type that it takes, with and without filters, over one table, joins and missing rows. */

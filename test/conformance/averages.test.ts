@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { avg, count, max, min, sum } from '../../src/views/aggregates.ts'
+import { avg, count, max, min, sum } from '../../src/views/build/aggregates.ts'
 import { defineView } from '../../src/views/define-view.ts'
 import { compareView, formatDifference } from '../support/compare-view.ts'
 import { TEXT_SETTINGS } from '../support/canonical-text.ts'

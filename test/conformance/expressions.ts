@@ -10,16 +10,16 @@ import {
   negate,
   round,
   subtract,
-} from '../../src/views/arithmetic.ts'
-import { eq, gt, gte, inArray, isNotNull, isNull, lt, lte, ne } from '../../src/views/comparisons.ts'
-import { caseWhen, cast, coalesce, nullif } from '../../src/views/conditional.ts'
-import { datePart, dateTrunc } from '../../src/views/dates.ts'
+} from '../../src/views/build/arithmetic.ts'
+import { eq, gt, gte, inArray, isNotNull, isNull, lt, lte, ne } from '../../src/views/build/comparisons.ts'
+import { caseWhen, cast, coalesce, nullif } from '../../src/views/build/conditional.ts'
+import { datePart, dateTrunc } from '../../src/views/build/dates.ts'
 import { defineView, type ViewDefinition } from '../../src/views/define-view.ts'
-import { between, isDistinctFrom, isNotDistinctFrom } from '../../src/views/distinctness.ts'
-import type { Expression } from '../../src/views/expression.ts'
-import type { Columns } from '../../src/views/infer.ts'
-import { arrayContains, arrayLength } from '../../src/views/lists.ts'
-import { and, not, or } from '../../src/views/logic.ts'
+import { between, isDistinctFrom, isNotDistinctFrom } from '../../src/views/build/distinctness.ts'
+import type { Expression } from '../../src/views/build/expression.ts'
+import type { Columns } from '../../src/views/build/infer.ts'
+import { arrayContains, arrayLength } from '../../src/views/build/lists.ts'
+import { and, not, or } from '../../src/views/build/logic.ts'
 import {
   concat,
   ilike,
@@ -31,7 +31,7 @@ import {
   substring,
   trim,
   upper,
-} from '../../src/views/text.ts'
+} from '../../src/views/build/text.ts'
 import type { Table } from '../../src/contract/schema-contract.ts'
 import { Item } from './item.ts'
 

@@ -1,7 +1,7 @@
 import { modelOf } from '../../src/contract/lookup.ts'
 import type { ModelContract, Schema } from '../../src/contract/schema-contract.ts'
-import { compileViews } from '../../src/views/compile.ts'
-import type { ViewNetwork } from '../../src/views/view-network.ts'
+import { compileViews } from '../../src/views/compile/compile.ts'
+import type { ViewNetwork } from '../../src/views/compile/view-network.ts'
 import type { ViewIr } from '../../src/views/view-ir.ts'
 
 /** A row in wire text by field name; null is NULL. */

@@ -1,7 +1,7 @@
-import { avg, count, max, min, sum } from '../../src/views/aggregates.ts'
-import { eq, gt, gte, inArray, isNotNull, isNull, lt, lte, ne } from '../../src/views/comparisons.ts'
+import { avg, count, max, min, sum } from '../../src/views/build/aggregates.ts'
+import { eq, gt, gte, inArray, isNotNull, isNull, lt, lte, ne } from '../../src/views/build/comparisons.ts'
 import { defineView, type ViewDefinition } from '../../src/views/define-view.ts'
-import { and, not, or } from '../../src/views/logic.ts'
+import { and, not, or } from '../../src/views/build/logic.ts'
 import { Region, Sale, Shop } from './fixture.ts'
 
 /** Views over the fixture that together use every operator in every position. */

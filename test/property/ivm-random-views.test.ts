@@ -12,7 +12,7 @@ import type {
   OutputIr,
   TypeIr,
 } from '../../src/views/view-ir.ts'
-import type { BlockIr, BlockSourceIr } from '../../src/views/block-ir.ts'
+import type { BlockIr, BlockSourceIr } from '../../src/views/compile/block-ir.ts'
 import { schema } from '../conformance/fixture.ts'
 import { Mirror, type TextRow } from '../conformance/mirror.ts'
 import { blockView } from '../support/block-view.ts'

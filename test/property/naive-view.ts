@@ -1,4 +1,4 @@
-import type { BlockIr } from '../../src/views/block-ir.ts'
+import type { BlockIr } from '../../src/views/compile/block-ir.ts'
 import type { AggregateIr, ExpressionIr } from '../../src/views/view-ir.ts'
 import type { TextRow } from '../conformance/mirror.ts'
 

@@ -1,4 +1,4 @@
-import type { BlockIr } from '../../src/views/block-ir.ts'
+import type { BlockIr } from '../../src/views/compile/block-ir.ts'
 import type { ViewIr } from '../../src/views/view-ir.ts'
 
 /** The view that one block keeps. */

@@ -19,7 +19,7 @@ import { readExportedSnapshot, readSnapshot } from '../../src/snapshot/read-snap
 import { Unsettled } from '../../src/snapshot/unsettled.ts'
 import { isVisible, type Snapshot } from '../../src/snapshot/visibility.ts'
 import type { Transaction } from '../../src/wal/transaction.ts'
-import { compileViews } from '../../src/views/compile.ts'
+import { compileViews } from '../../src/views/compile/compile.ts'
 import { schema } from '../../generated/dbsync/index.ts'
 import { compareView, formatDifference } from './compare-view.ts'
 import type { TestDatabase } from './database.ts'

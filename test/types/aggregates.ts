@@ -1,9 +1,9 @@
 import type { Decimal } from '@prisma/client/runtime/client'
-import { avg, boolAnd, boolOr, count, countDistinct, max, sum } from '../../src/views/aggregates.ts'
-import { eq, gt } from '../../src/views/comparisons.ts'
+import { avg, boolAnd, boolOr, count, countDistinct, max, sum } from '../../src/views/build/aggregates.ts'
+import { eq, gt } from '../../src/views/build/comparisons.ts'
 import { defineView, type ViewKey, type ViewRow } from '../../src/views/define-view.ts'
-import { arrayAgg, jsonAgg, stringAgg } from '../../src/views/ordered-aggregates.ts'
-import { asc, desc } from '../../src/views/order.ts'
+import { arrayAgg, jsonAgg, stringAgg } from '../../src/views/build/ordered-aggregates.ts'
+import { asc, desc } from '../../src/views/build/order.ts'
 import type { Equal, Expect } from './equal.ts'
 import { Restaurant, Sample, User, Visit, type Role } from './fixture.ts'
 

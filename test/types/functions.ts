@@ -11,15 +11,15 @@ import {
   negate,
   round,
   subtract,
-} from '../../src/views/arithmetic.ts'
-import { count, sum } from '../../src/views/aggregates.ts'
-import { eq, gt, inArray, isNotNull, isNull } from '../../src/views/comparisons.ts'
-import { caseWhen, cast, coalesce, nullif } from '../../src/views/conditional.ts'
-import { datePart, dateTrunc } from '../../src/views/dates.ts'
+} from '../../src/views/build/arithmetic.ts'
+import { count, sum } from '../../src/views/build/aggregates.ts'
+import { eq, gt, inArray, isNotNull, isNull } from '../../src/views/build/comparisons.ts'
+import { caseWhen, cast, coalesce, nullif } from '../../src/views/build/conditional.ts'
+import { datePart, dateTrunc } from '../../src/views/build/dates.ts'
 import { defineView, type ViewKey, type ViewRow } from '../../src/views/define-view.ts'
-import { between, isDistinctFrom } from '../../src/views/distinctness.ts'
-import { arrayContains, arrayLength } from '../../src/views/lists.ts'
-import { and, not } from '../../src/views/logic.ts'
+import { between, isDistinctFrom } from '../../src/views/build/distinctness.ts'
+import { arrayContains, arrayLength } from '../../src/views/build/lists.ts'
+import { and, not } from '../../src/views/build/logic.ts'
 import {
   concat,
   ilike,
@@ -31,7 +31,7 @@ import {
   substring,
   trim,
   upper,
-} from '../../src/views/text.ts'
+} from '../../src/views/build/text.ts'
 import type { Equal, Expect } from './equal.ts'
 import { Restaurant, Sample, User, Visit, type Role } from './fixture.ts'
 

@@ -1,6 +1,6 @@
 import type { Decimal } from '@prisma/client/runtime/client'
 import type { MemoryView } from '../../src/stores/memory-view.ts'
-import { count } from '../../src/views/aggregates.ts'
+import { count } from '../../src/views/build/aggregates.ts'
 import { defineView, type ViewKey, type ViewMatch, type ViewRow } from '../../src/views/define-view.ts'
 import type { Equal, Expect } from './equal.ts'
 import { Restaurant, Visit } from './fixture.ts'

@@ -1,10 +1,10 @@
-import { count, max } from '../../src/views/aggregates.ts'
-import { eq, gt, gte, isNull, lt, lte } from '../../src/views/comparisons.ts'
-import { coalesce } from '../../src/views/conditional.ts'
+import { count, max } from '../../src/views/build/aggregates.ts'
+import { eq, gt, gte, isNull, lt, lte } from '../../src/views/build/comparisons.ts'
+import { coalesce } from '../../src/views/build/conditional.ts'
 import { defineView } from '../../src/views/define-view.ts'
-import { and } from '../../src/views/logic.ts'
-import { nowMinus } from '../../src/views/moving-time.ts'
-import { asc } from '../../src/views/order.ts'
+import { and } from '../../src/views/build/logic.ts'
+import { nowMinus } from '../../src/views/build/moving-time.ts'
+import { asc } from '../../src/views/build/order.ts'
 import { Sample } from './fixture.ts'
 
 /** Where the compiler must accept a moving time and where refuse it. Nothing here runs. */

@@ -53,8 +53,8 @@ test('a wrong column is explained in the words of the schema', async () => {
   const { output } = await compile({
     'wrong.ts': `
       import { defineView } from '../../src/views/define-view.ts'
-      import { eq } from '../../src/views/comparisons.ts'
-      import { arrayAgg } from '../../src/views/ordered-aggregates.ts'
+      import { eq } from '../../src/views/build/comparisons.ts'
+      import { arrayAgg } from '../../src/views/build/ordered-aggregates.ts'
       import { Restaurant } from '../../test/types/fixture.ts'
       export const view = defineView('wrong', (q) => q.from({ r: Restaurant })
         .where(({ r }) => eq(r.rating, 'five'))
@@ -73,9 +73,9 @@ test('a wrong column is explained in the words of the schema', async () => {
 test('a view of eight joins stays within a small number of instantiations', async () => {
   const chain = `
     import { defineView } from '../../src/views/define-view.ts'
-    import { and, or } from '../../src/views/logic.ts'
-    import { eq, gt } from '../../src/views/comparisons.ts'
-    import { count } from '../../src/views/aggregates.ts'
+    import { and, or } from '../../src/views/build/logic.ts'
+    import { eq, gt } from '../../src/views/build/comparisons.ts'
+    import { count } from '../../src/views/build/aggregates.ts'
     import { Restaurant, Sample, User, Visit } from '../../test/types/fixture.ts'
     export const view = defineView('big', (q) => q.from({ a: Visit })
       ${['b', 'c', 'd', 'e', 'f', 'g', 'h']
@@ -188,7 +188,7 @@ test('what a limit lacks is told by name', async () => {
 test('the examples in the documentation of the builder compile', async () => {
   const folders = ['src/views', 'src/stores']
   const names = await Promise.all(
-    folders.map(async (folder) => (await readdir(folder)).map((name) => `${folder}/${name}`)),
+    folders.map(async (folder) => (await readdir(folder, { recursive: true })).map((name) => `${folder}/${name}`)),
   )
   const sources = names.flat().filter((name) => name.endsWith('.ts'))
   const files: Record<string, string> = {

@@ -1,8 +1,8 @@
 import type { Decimal } from '@prisma/client/runtime/client'
-import { avg, count, max, min, sum } from '../../src/views/aggregates.ts'
-import { eq, gt, gte, inArray, isNotNull, isNull, lt, ne } from '../../src/views/comparisons.ts'
+import { avg, count, max, min, sum } from '../../src/views/build/aggregates.ts'
+import { eq, gt, gte, inArray, isNotNull, isNull, lt, ne } from '../../src/views/build/comparisons.ts'
 import { defineView, type ViewKey, type ViewRow } from '../../src/views/define-view.ts'
-import { and, not, or } from '../../src/views/logic.ts'
+import { and, not, or } from '../../src/views/build/logic.ts'
 import type { Equal, Expect } from './equal.ts'
 import { Restaurant, Sample, User, Visit, type Mood, type Role } from './fixture.ts'
 

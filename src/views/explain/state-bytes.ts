@@ -1,5 +1,5 @@
-import { isOrderedAggregate } from '../aggregate-types.ts'
-import type { NetworkStep } from '../view-network.ts'
+import { isOrderedAggregate } from '../check/aggregate-types.ts'
+import type { NetworkStep } from '../compile/view-network.ts'
 import { aggregatesOf } from './change-costs.ts'
 import { describe, readable } from './describe-expression.ts'
 import type { ExplainedState } from './explanation.ts'

@@ -1,6 +1,6 @@
 import { makeCast } from '../../values/cast-value.ts'
 import { parsePgTypeName } from '../../values/pg-type.ts'
-import type { Checked } from '../check-column.ts'
+import type { Checked } from '../check/check-column.ts'
 import type { CallIr, TypeIr } from '../view-ir.ts'
 import type { CallCheck, RowFunction } from './row-function.ts'
 import { baseOf, typeOf } from './types.ts'

@@ -1,5 +1,5 @@
 import { DATE_PARTS, DAY_PARTS, TIME_PARTS, TRUNC_UNITS } from '../../values/date-part.ts'
-import type { Checked } from '../check-column.ts'
+import type { Checked } from '../check/check-column.ts'
 import type { CallIr, TypeIr } from '../view-ir.ts'
 import type { CallCheck, RowFunction } from './row-function.ts'
 import { baseOf, typeOf } from './types.ts'

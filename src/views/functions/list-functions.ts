@@ -1,5 +1,5 @@
-import { capabilityOf } from '../capabilities.ts'
-import type { Checked } from '../check-column.ts'
+import { capabilityOf } from '../check/capabilities.ts'
+import type { Checked } from '../check/check-column.ts'
 import type { CallIr, ExpressionIr } from '../view-ir.ts'
 import { collated } from './collate.ts'
 import type { CallCheck, RowFunction } from './row-function.ts'

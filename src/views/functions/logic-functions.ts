@@ -1,4 +1,4 @@
-import type { Checked } from '../check-column.ts'
+import type { Checked } from '../check/check-column.ts'
 import type { CallIr } from '../view-ir.ts'
 import type { CallCheck, RowFunction } from './row-function.ts'
 import { anyNullable, typeOf } from './types.ts'

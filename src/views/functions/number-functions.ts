@@ -1,4 +1,4 @@
-import type { Checked } from '../check-column.ts'
+import type { Checked } from '../check/check-column.ts'
 import type { CallIr, ExpressionIr, TypeIr } from '../view-ir.ts'
 import { naturalType } from './natural-literal.ts'
 import type { CallCheck, RowFunction } from './row-function.ts'

@@ -1,4 +1,4 @@
-import type { Checked } from '../check-column.ts'
+import type { Checked } from '../check/check-column.ts'
 import type { CallIr, CallName, ExpressionIr, TypeIr } from '../view-ir.ts'
 
 /** A call of the builder while it is checked: its raw arguments and what can be done with them. */

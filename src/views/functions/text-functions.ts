@@ -1,5 +1,5 @@
 import { isDangling } from '../../values/like-pattern.ts'
-import type { Checked } from '../check-column.ts'
+import type { Checked } from '../check/check-column.ts'
 import type { CallIr, ExpressionIr } from '../view-ir.ts'
 import { collated } from './collate.ts'
 import { allOf } from './logic-functions.ts'

@@ -1,6 +1,6 @@
 import type { ScalarType } from '../../contract/schema-contract.ts'
 import { parsePgTypeName } from '../../values/pg-type.ts'
-import { capabilityOf } from '../capabilities.ts'
+import { capabilityOf } from '../check/capabilities.ts'
 import type { ExpressionIr, TypeIr } from '../view-ir.ts'
 
 const SCALARS: Readonly<Record<string, ScalarType>> = {

@@ -1,5 +1,5 @@
 import { invariant } from '../../core/errors.ts'
-import type { BlockSourceIr } from '../block-ir.ts'
+import type { BlockSourceIr } from '../compile/block-ir.ts'
 import type { ColumnIr, ExpressionIr } from '../view-ir.ts'
 
 /** Where the columns of one query's source are found, while its block is being built. */

@@ -1,9 +1,9 @@
 import { ROW_KEY } from '../../zset/row-key.ts'
 import { invariant } from '../../core/errors.ts'
 import type { ModelContract } from '../../contract/schema-contract.ts'
-import type { BlockSourceIr } from '../block-ir.ts'
-import { columnAs } from '../plan-columns.ts'
-import { type DerivedModel, hidden, ROW_KEY_TYPE } from '../plan-node.ts'
+import type { BlockSourceIr } from '../compile/block-ir.ts'
+import { columnAs } from '../compile/plan-columns.ts'
+import { type DerivedModel, hidden, ROW_KEY_TYPE } from '../compile/plan-node.ts'
 import type {
   ColumnIr,
   ExistsIr,

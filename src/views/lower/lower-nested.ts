@@ -1,5 +1,5 @@
 import { invariant } from '../../core/errors.ts'
-import { hidden, type RowsShape } from '../plan-node.ts'
+import { hidden, type RowsShape } from '../compile/plan-node.ts'
 import type { ColumnIr, ExpressionIr, NestedIr, OutputIr } from '../view-ir.ts'
 import { conjunction, type Draft, equality, rewrite } from './draft.ts'
 import { takeApart } from './join-condition.ts'

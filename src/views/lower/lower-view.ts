@@ -1,5 +1,5 @@
 import type { Schema } from '../../contract/schema-contract.ts'
-import type { LoweredView } from '../plan-node.ts'
+import type { LoweredView } from '../compile/plan-node.ts'
 import type { ViewIr } from '../view-ir.ts'
 import { Nodes } from './nodes.ts'
 import { QueryLowering } from './query-lowering.ts'

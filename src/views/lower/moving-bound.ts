@@ -1,4 +1,4 @@
-import type { TimeNode } from '../plan-node.ts'
+import type { TimeNode } from '../compile/plan-node.ts'
 import type { ExpressionIr } from '../view-ir.ts'
 
 /** A comparison of a row's time with a moment that moves with the clock. */

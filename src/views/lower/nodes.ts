@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { modelOf } from '../../contract/lookup.ts'
 import type { ModelContract, Schema } from '../../contract/schema-contract.ts'
 import { DbsyncError, invariant } from '../../core/errors.ts'
-import type { BlockIr, BlockSourceIr, RowsIr } from '../block-ir.ts'
+import type { BlockIr, BlockSourceIr, RowsIr } from '../compile/block-ir.ts'
 import {
   derivedColumn,
   type DerivedModel,
@@ -12,7 +12,7 @@ import {
   ROW_KEY_TYPE,
   type RowsShape,
   type TimeNode,
-} from '../plan-node.ts'
+} from '../compile/plan-node.ts'
 import type { ExpressionIr, TypeIr } from '../view-ir.ts'
 
 /** Kept as text. */

@@ -1,7 +1,7 @@
 import { invariant } from '../../core/errors.ts'
-import type { BlockIr } from '../block-ir.ts'
-import { columnAs } from '../plan-columns.ts'
-import { type DerivedModel, type FieldOrder, hidden } from '../plan-node.ts'
+import type { BlockIr } from '../compile/block-ir.ts'
+import { columnAs } from '../compile/plan-columns.ts'
+import { type DerivedModel, type FieldOrder, hidden } from '../compile/plan-node.ts'
 import { queryOutputs } from '../query-outputs.ts'
 import type {
   AggregateIr,

@@ -1,5 +1,5 @@
 import { isDbsyncError, type DbsyncError } from '../../../src/core/errors.ts'
-import { compileViews } from '../../../src/views/compile.ts'
+import { compileViews } from '../../../src/views/compile/compile.ts'
 import type { ViewDefinition } from '../../../src/views/define-view.ts'
 import type { Choice } from './axes.ts'
 import { viewOf } from './define-spec.ts'

@@ -1,8 +1,8 @@
 import { defineView, type ViewDefinition } from '../../../src/views/define-view.ts'
-import { columnRef, condition, EXPRESSION } from '../../../src/views/expression.ts'
-import { asc, desc } from '../../../src/views/order.ts'
-import { Finished, type Query } from '../../../src/views/query-builder.ts'
-import type { RawLimit, RawQuery, RawTables } from '../../../src/views/raw-query.ts'
+import { columnRef, condition, EXPRESSION } from '../../../src/views/build/expression.ts'
+import { asc, desc } from '../../../src/views/build/order.ts'
+import { Finished, type Query } from '../../../src/views/build/query-builder.ts'
+import type { RawLimit, RawQuery, RawTables } from '../../../src/views/build/raw-query.ts'
 import type { CallName } from '../../../src/views/view-ir.ts'
 import type {
   AggregateSpec,

@@ -1,7 +1,7 @@
 import type pg from 'pg'
 import { ChangeApplier } from '../../../src/changes/change-applier.ts'
 import { preflight } from '../../../src/postgres/preflight.ts'
-import type { ViewNetwork } from '../../../src/views/view-network.ts'
+import type { ViewNetwork } from '../../../src/views/compile/view-network.ts'
 import type { Transaction } from '../../../src/wal/transaction.ts'
 import { TransactionAssembler } from '../../../src/wal/transaction-assembler.ts'
 import type { CatalogTable } from '../../../src/postgres/catalog.ts'

@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest'
 import { DbsyncError } from '../../../src/core/errors.ts'
-import { boolAnd, boolOr, count, countDistinct, sum } from '../../../src/views/aggregates.ts'
-import { eq, gt } from '../../../src/views/comparisons.ts'
-import { compileViews } from '../../../src/views/compile.ts'
+import { boolAnd, boolOr, count, countDistinct, sum } from '../../../src/views/build/aggregates.ts'
+import { eq, gt } from '../../../src/views/build/comparisons.ts'
+import { compileViews } from '../../../src/views/compile/compile.ts'
 import { defineView } from '../../../src/views/define-view.ts'
-import type { Aggregate, Selection } from '../../../src/views/expression.ts'
-import { arrayAgg, jsonAgg, stringAgg } from '../../../src/views/ordered-aggregates.ts'
-import { asc, desc } from '../../../src/views/order.ts'
+import type { Aggregate, Selection } from '../../../src/views/build/expression.ts'
+import { arrayAgg, jsonAgg, stringAgg } from '../../../src/views/build/ordered-aggregates.ts'
+import { asc, desc } from '../../../src/views/build/order.ts'
 import { Sample, schema, Visit } from '../../types/fixture.ts'
 
 /** What plain JavaScript gets past the types. */

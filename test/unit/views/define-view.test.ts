@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest'
-import { avg, count, min, sum } from '../../../src/views/aggregates.ts'
-import { eq, gt, isNull } from '../../../src/views/comparisons.ts'
+import { avg, count, min, sum } from '../../../src/views/build/aggregates.ts'
+import { eq, gt, isNull } from '../../../src/views/build/comparisons.ts'
 import { defineView } from '../../../src/views/define-view.ts'
 import { queryOutputs } from '../../../src/views/query-outputs.ts'
-import type { Query } from '../../../src/views/query-builder.ts'
-import { except, intersect, union, unionAll } from '../../../src/views/set-operations.ts'
-import { or } from '../../../src/views/logic.ts'
+import type { Query } from '../../../src/views/build/query-builder.ts'
+import { except, intersect, union, unionAll } from '../../../src/views/build/set-operations.ts'
+import { or } from '../../../src/views/build/logic.ts'
 import { Restaurant, schema, User, Visit } from '../../types/fixture.ts'
 
 const rating = (name = 'restaurant_rating', least = 1) =>

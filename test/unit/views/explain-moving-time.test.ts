@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { lte } from '../../../src/views/comparisons.ts'
+import { lte } from '../../../src/views/build/comparisons.ts'
 import { defineView } from '../../../src/views/define-view.ts'
-import { nowMinus } from '../../../src/views/moving-time.ts'
+import { nowMinus } from '../../../src/views/build/moving-time.ts'
 import { explain } from '../../../src/views/explain/explain.ts'
 import { Item } from '../../conformance/item.ts'
 

@@ -1,11 +1,11 @@
 import { Decimal } from '@prisma/client/runtime/client'
 import { expect, test } from 'vitest'
 import { DbsyncError, isDbsyncError } from '../../../src/core/errors.ts'
-import { count, sum } from '../../../src/views/aggregates.ts'
+import { count, sum } from '../../../src/views/build/aggregates.ts'
 import { defineView, type ViewDefinition } from '../../../src/views/define-view.ts'
-import { gt } from '../../../src/views/comparisons.ts'
-import type { Problem } from '../../../src/views/problems.ts'
-import { indexColumnsOf } from '../../../src/views/view-indexes.ts'
+import { gt } from '../../../src/views/build/comparisons.ts'
+import type { Problem } from '../../../src/views/check/problems.ts'
+import { indexColumnsOf } from '../../../src/views/check/view-indexes.ts'
 import { Sale, Shop } from '../../conformance/fixture.ts'
 
 /** Everything that a sale holds, as plain JavaScript sees `defineView`. */

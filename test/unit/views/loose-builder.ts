@@ -1,12 +1,12 @@
 import { DbsyncError } from '../../../src/core/errors.ts'
-import * as aggregates from '../../../src/views/aggregates.ts'
-import * as comparisons from '../../../src/views/comparisons.ts'
+import * as aggregates from '../../../src/views/build/aggregates.ts'
+import * as comparisons from '../../../src/views/build/comparisons.ts'
 import { defineView } from '../../../src/views/define-view.ts'
-import * as logic from '../../../src/views/logic.ts'
-import { nest } from '../../../src/views/nest.ts'
-import * as order from '../../../src/views/order.ts'
-import type { Problem } from '../../../src/views/problems.ts'
-import * as sets from '../../../src/views/set-operations.ts'
+import * as logic from '../../../src/views/build/logic.ts'
+import { nest } from '../../../src/views/build/nest.ts'
+import * as order from '../../../src/views/build/order.ts'
+import type { Problem } from '../../../src/views/check/problems.ts'
+import * as sets from '../../../src/views/build/set-operations.ts'
 
 /** The builder as plain JavaScript sees it: what the types refuse must be refused at run time too. */
 export type Refs = Readonly<Record<string, Readonly<Record<string, unknown>>>>

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
-import { add } from '../../../src/views/arithmetic.ts'
-import { eq } from '../../../src/views/comparisons.ts'
+import { add } from '../../../src/views/build/arithmetic.ts'
+import { eq } from '../../../src/views/build/comparisons.ts'
 import { defineView } from '../../../src/views/define-view.ts'
-import { asc } from '../../../src/views/order.ts'
+import { asc } from '../../../src/views/build/order.ts'
 import { Mirror } from '../../conformance/mirror.ts'
 import { Restaurant, schema, Visit } from '../../types/fixture.ts'
 

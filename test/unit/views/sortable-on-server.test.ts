@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { isSortable } from '../../../src/views/sortable.ts'
+import { isSortable } from '../../../src/views/check/sortable.ts'
 import { testDatabase } from '../../support/database.ts'
 
 /** Types that `gt` does not take and orders do, with the text whose bytes have the order of their kept form. */

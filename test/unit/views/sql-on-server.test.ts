@@ -1,14 +1,23 @@
 import { Decimal } from '@prisma/client/runtime/client'
 import { expect, test } from 'vitest'
 import { quoteLiteral } from '../../../src/core/quote.ts'
-import { avg, boolAnd, boolOr, count, countDistinct, max, min, sum } from '../../../src/views/aggregates.ts'
-import { eq, gt, gte, inArray, isNotNull, isNull, lt, lte, ne } from '../../../src/views/comparisons.ts'
-import { compileViews } from '../../../src/views/compile.ts'
+import {
+  avg,
+  boolAnd,
+  boolOr,
+  count,
+  countDistinct,
+  max,
+  min,
+  sum,
+} from '../../../src/views/build/aggregates.ts'
+import { eq, gt, gte, inArray, isNotNull, isNull, lt, lte, ne } from '../../../src/views/build/comparisons.ts'
+import { compileViews } from '../../../src/views/compile/compile.ts'
 import { defineView, type ViewDefinition } from '../../../src/views/define-view.ts'
 import { queryOutputs } from '../../../src/views/query-outputs.ts'
-import { and, not, or } from '../../../src/views/logic.ts'
-import { asc, desc } from '../../../src/views/order.ts'
-import { arrayAgg, jsonAgg, stringAgg } from '../../../src/views/ordered-aggregates.ts'
+import { and, not, or } from '../../../src/views/build/logic.ts'
+import { asc, desc } from '../../../src/views/build/order.ts'
+import { arrayAgg, jsonAgg, stringAgg } from '../../../src/views/build/ordered-aggregates.ts'
 import { testDatabase } from '../../support/database.ts'
 import { NESTED, RELATIONAL } from './relational-views.ts'
 import { DDL, Restaurant, Sample, User, Visit } from '../../types/fixture.ts'
