@@ -1,10 +1,9 @@
 import { invariant, type DbsyncError, toDbsyncError } from '../core/errors.ts'
 import { writeInstant } from '../values/read-date-time.ts'
-import { makeValueCopy, type ValueCopy } from '../zset/copy-value.ts'
 import { Int64Column } from '../zset/int64-column.ts'
 import { compareWords } from '../zset/ordered-multiset.ts'
 import { OrderedSlots } from '../zset/ordered-slots.ts'
-import { ROW_KEY } from '../zset/row-key.ts'
+import { RowSelection } from './row-selection.ts'
 import { maskOf, type RowListener, type SourceTable } from '../zset/source-table.ts'
 import { compareColumns } from './compare-columns.ts'
 
@@ -12,7 +11,7 @@ import { compareColumns } from './compare-columns.ts'
 export interface TimeRowsParts {
   /** A table of the schema, or a derived one; its rows are taken as they are and listened to from then on. */
   readonly input: SourceTable
-  /** Empty; its key is the integer column {@link ROW_KEY}, its other columns have names and types of the input's. */
+  /** Empty; its key is the integer column ROW_KEY, its other columns have names and types of the input's. */
   readonly output: SourceTable
   /** A timestamp of the input, with or without a time zone. */
   readonly field: string
@@ -43,7 +42,6 @@ const LAST = 9_300_000_000_000_000_000n
 export class TimeRows {
   readonly listener: RowListener
   readonly #input: SourceTable
-  readonly #output: SourceTable
   readonly #column: Int64Column
   readonly #micros: bigint
   /** Whether the output has the rows behind the moment, not those before it. */
@@ -52,9 +50,7 @@ export class TimeRows {
   readonly #isInclusive: boolean
   /** The rows that have a time, by it. */
   readonly #order: OrderedSlots
-  readonly #copies: readonly ValueCopy[]
-  readonly #number: SourceTable['columns'][number]
-  readonly #numberWord = new Int32Array(1)
+  readonly #selection: RowSelection
   /** The moment, in words that sort as those of the column. */
   readonly #moment = new Int32Array(2)
   /** The moment that the output shows. */
@@ -63,25 +59,20 @@ export class TimeRows {
   #marks: Uint8Array = new Uint8Array(16)
   #changed: number[] = []
   #failure: DbsyncError | null = null
-  #looks = 0
 
   constructor({ input, output, field, comparison, micros, now }: TimeRowsParts) {
     const column = input.column(field)
     invariant(column instanceof Int64Column, 'a moving bound of what is no timestamp')
     this.#input = input
-    this.#output = output
     this.#column = column
     this.#micros = micros
     this.#isAfter = comparison === 'gt' || comparison === 'gte'
     this.#isInclusive = comparison === 'gt' || comparison === 'lte'
     this.#order = new OrderedSlots(compareColumns([{ column, descending: false, nullsFirst: false }]))
-    this.#number = output.column(ROW_KEY)
-    const shown = output.columns.filter((other) => other !== this.#number)
-    const sources = shown.map(({ contract }) => input.column(contract.field))
-    this.#copies = shown.map((other) => makeValueCopy(input.column(other.contract.field), other))
+    this.#selection = new RowSelection(input, output)
     const critical = maskOf([column])
     this.listener = {
-      mask: critical | maskOf(sources),
+      mask: critical | maskOf(this.#selection.columns),
       critical,
       insert: (slot) => this.#guard(() => this.#insert(slot)),
       remove: (slot) => this.#guard(() => this.#remove(slot)),
@@ -100,7 +91,7 @@ export class TimeRows {
 
   /** Rows looked at and rows compared so far: what the changes and the clock cost. */
   get work(): number {
-    return this.#looks + this.#order.comparisons
+    return this.#selection.looks + this.#order.comparisons
   }
 
   /** Bytes kept beside the two tables. */
@@ -173,7 +164,7 @@ export class TimeRows {
 
   #settle(slot: number): void {
     const hasTime = (this.#marks[slot]! & LIVE) !== 0 && !this.#column.isNull(slot)
-    this.#show(slot, hasTime && this.#isBefore(slot, this.#moment) !== this.#isAfter, true)
+    this.#selection.show(slot, hasTime && this.#isBefore(slot, this.#moment) !== this.#isAfter, true)
   }
 
   /** Looks at the rows between the moment that is shown and the one that is. */
@@ -183,7 +174,7 @@ export class TimeRows {
     // What lay behind the moment and is before it now goes in with `lt`, out with `gt`.
     const inside = to > from !== this.#isAfter
     const crossed = this.#order.from(ONE_PARTITION, Math.min(from, to), Math.abs(to - from))
-    for (const slot of crossed) this.#show(slot, inside, false)
+    for (const slot of crossed) this.#selection.show(slot, inside, false)
   }
 
   #countBefore(moment: Int32Array): number {
@@ -196,23 +187,4 @@ export class TimeRows {
     const order = compareWords(rows.words[at]!, rows.words[at + 1]!, moment[0]!, moment[1]!)
     return this.#isInclusive ? order <= 0 : order < 0
   }
-
-  #show(slot: number, inside: boolean, changed: boolean): void {
-    this.#looks += 1
-    const output = this.#output
-    this.#numberWord[0] = slot
-    const shown = output.findWords(this.#numberWord, 0, NUMBER_AT)
-    if (!inside) {
-      if (shown >= 0) output.remove(shown)
-      return
-    }
-    if (shown >= 0 && !changed) return
-    const row = output.allocate()
-    this.#number.putWords(row, slot, 0)
-    for (const copy of this.#copies) copy(slot, row)
-    if (shown < 0) output.insert(row)
-    else output.replace(shown, row)
-  }
 }
-
-const NUMBER_AT: readonly number[] = [0]

@@ -1,7 +1,6 @@
 import { type DbsyncError, toDbsyncError } from '../core/errors.ts'
-import { makeValueCopy, type ValueCopy } from '../zset/copy-value.ts'
 import { grownInt32 } from '../zset/grow.ts'
-import { ROW_KEY } from '../zset/row-key.ts'
+import { RowSelection } from './row-selection.ts'
 import { OrderedSlots } from '../zset/ordered-slots.ts'
 import { maskOf, type RowListener, type SourceTable } from '../zset/source-table.ts'
 import { compareColumns } from './compare-columns.ts'
@@ -11,7 +10,7 @@ import { GroupStore } from './group-store.ts'
 export interface TopRowsParts {
   /** A table of the schema, or a derived one; its rows are taken as they are and listened to from then on. */
   readonly input: SourceTable
-  /** Empty; its key is the integer column {@link ROW_KEY}, its other columns have names and types of the input's. */
+  /** Empty; its key is the integer column ROW_KEY, its other columns have names and types of the input's. */
   readonly output: SourceTable
   /** Rows with equal values share a window, NULLs being equal; none: one window over all rows. */
   readonly partition: readonly string[]
@@ -40,16 +39,13 @@ export interface TopRowsParts {
 export class TopRows {
   readonly listener: RowListener
   readonly #input: SourceTable
-  readonly #output: SourceTable
   readonly #order: OrderedSlots
   readonly #groups: GroupStore
-  readonly #copies: readonly ValueCopy[]
-  readonly #number: SourceTable['columns'][number]
+  readonly #selection: RowSelection
   readonly #start: number
   readonly #end: number
   readonly #tuple = new Int32Array(1)
   readonly #probe: Int32Array
-  readonly #numberWord = new Int32Array(1)
   /** The partition of each input slot plus one; 0: the slot has no row. */
   #partitions: Int32Array = new Int32Array(16)
   /** 1: the slot is in `#changed`. */
@@ -59,11 +55,9 @@ export class TopRows {
   /** How many rows came to or went from a partition since the last flush. */
   readonly #shifts = new Map<number, number>()
   #failure: DbsyncError | null = null
-  #looks = 0
 
   constructor({ input, output, partition, order, limit, offset }: TopRowsParts) {
     this.#input = input
-    this.#output = output
     this.#start = offset
     this.#end = limit === null ? Number.POSITIVE_INFINITY : offset + limit
     const ordered = order.map((item) => ({ ...item, column: input.column(item.field) }))
@@ -79,13 +73,10 @@ export class TopRows {
       input.interner,
     )
     this.#probe = new Int32Array(Math.max(this.#groups.stride, 1))
-    this.#number = output.column(ROW_KEY)
-    const shown = output.columns.filter((column) => column !== this.#number)
-    const sources = shown.map(({ contract }) => input.column(contract.field))
-    this.#copies = shown.map((column) => makeValueCopy(input.column(column.contract.field), column))
+    this.#selection = new RowSelection(input, output)
     const critical = maskOf([...parts, ...ordered.map(({ column }) => column)])
     this.listener = {
-      mask: critical | maskOf(sources),
+      mask: critical | maskOf(this.#selection.columns),
       critical,
       insert: (slot) => this.#guard(() => this.#insert(slot)),
       remove: (slot) => this.#guard(() => this.#remove(slot)),
@@ -102,7 +93,7 @@ export class TopRows {
 
   /** Rows looked at and rows compared so far: what the changes cost. */
   get work(): number {
-    return this.#looks + this.#order.comparisons
+    return this.#selection.looks + this.#order.comparisons
   }
 
   /** Bytes kept beside the two tables. */
@@ -187,7 +178,7 @@ export class TopRows {
   #settle(slot: number): void {
     const partition = this.#partitions[slot]! - 1
     const rank = partition < 0 ? -1 : this.#order.rank(partition, slot)
-    this.#show(slot, rank >= this.#start && rank < this.#end, true)
+    this.#selection.show(slot, rank >= this.#start && rank < this.#end, true)
   }
 
   #settleEnds(partition: number, shift: number): void {
@@ -206,27 +197,8 @@ export class TopRows {
   #look(partition: number, from: number, to: number): void {
     let rank = Math.max(from, 0)
     for (const slot of this.#order.from(partition, rank, to - rank)) {
-      this.#show(slot, rank >= this.#start && rank < this.#end, false)
+      this.#selection.show(slot, rank >= this.#start && rank < this.#end, false)
       rank += 1
     }
   }
-
-  #show(slot: number, inside: boolean, changed: boolean): void {
-    this.#looks += 1
-    const output = this.#output
-    this.#numberWord[0] = slot
-    const shown = output.findWords(this.#numberWord, 0, NUMBER_AT)
-    if (!inside) {
-      if (shown >= 0) output.remove(shown)
-      return
-    }
-    if (shown >= 0 && !changed) return
-    const row = output.allocate()
-    this.#number.putWords(row, slot, 0)
-    for (const copy of this.#copies) copy(slot, row)
-    if (shown < 0) output.insert(row)
-    else output.replace(shown, row)
-  }
 }
-
-const NUMBER_AT: readonly number[] = [0]
