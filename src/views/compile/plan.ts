@@ -1,6 +1,6 @@
 import { columnOf, modelOf } from '../../contract/lookup.ts'
 import type { ColumnContract, ModelContract, Schema } from '../../contract/schema-contract.ts'
-import { DbsyncError } from '../../core/errors.ts'
+import { DbsyncError, invariant } from '../../core/errors.ts'
 import { isOrderedAggregate, typeAggregate } from '../check/aggregate-types.ts'
 import { columnsIn } from '../check/check-column.ts'
 import type { BlockIr } from './block-ir.ts'
@@ -133,14 +133,7 @@ class Planner {
     if (this.#sources.some(({ alias }) => alias === source.alias)) {
       throw this.#invalid(path, 'an alias used twice', 'a different name for each source')
     }
-    if (this.#sources.some((other) => other.model === model)) {
-      throw this.#error(
-        'VIEW.UNSUPPORTED',
-        path,
-        `${model.model} twice`,
-        'each table once: this version has no self join',
-      )
-    }
+    invariant(!this.#sources.some((other) => other.model === model), 'a block that reads a table twice')
     const draft: DraftSource = {
       alias: source.alias,
       model,
