@@ -153,7 +153,8 @@ class Planner {
     if (source.join === null) return
     const outer = source.join.kind === 'left'
     draft.edge = this.#edge(index, source.join.on, outer, path)
-    draft.optional = outer || this.#sources[draft.edge.parent]?.optional === true
+    // An inner join lets no tuple through that lacks its source, whatever its parent is.
+    draft.optional = outer
   }
 
   #edge(index: number, on: ExpressionIr, outer: boolean, path: string): JoinEdge {
