@@ -4,7 +4,7 @@ import { eq } from '../../../src/views/build/comparisons.ts'
 import { defineView } from '../../../src/views/define-view.ts'
 import { asc } from '../../../src/views/build/order.ts'
 import { Mirror } from '../../conformance/mirror.ts'
-import { Restaurant, schema, Visit } from '../../types/fixture.ts'
+import { Restaurant, schema, User, Visit } from '../../types/fixture.ts'
 
 test('a list of a row that an outer join misses is null, however the join is kept', () => {
   const plain = defineView('plain', (q) =>
@@ -46,4 +46,21 @@ test('a list that is NULL in a row that is there is empty, also through a query'
   mirror.change('Restaurant', null, { id: 'a', name: 'a', rating: '1', tags: null })
   mirror.replica.flush()
   expect(mirror.replica.views.get('through')?.all()).toEqual([{ id: 'a', tags: [], next: 2 }])
+})
+
+test('a list that is NULL in an inner-joined row is empty, whatever the row it is joined to', () => {
+  const joined = defineView('joined', (q) =>
+    q
+      .from({ r: Restaurant })
+      .leftJoin({ v: Visit }, ({ r, v }) => eq(v.restaurantId, r.id))
+      .innerJoin({ u: User }, ({ v, u }) => eq(u.id, v.userId))
+      .select(({ u }) => ({ interests: u.interests })),
+  )
+  const mirror = new Mirror(schema, [joined.ir])
+  mirror.change('Restaurant', null, { id: 'a', name: 'a', rating: '1', tags: null })
+  mirror.change('Visit', null, { userId: '1', restaurantId: 'a', amountSpent: '1', visitRating: '2' })
+  const person = { id: '1', userName: 'n', email: 'e', dateOfBirth: null, interests: null }
+  mirror.change('User', null, { ...person, role: 'user', active: 't' })
+  mirror.replica.flush()
+  expect(mirror.replica.views.get('joined')?.all()).toEqual([{ interests: [] }])
 })
