@@ -25,7 +25,10 @@ const LAW: Readonly<Record<string, Floor>> = {
   changes: { floors: ['core', 'contract', 'values', 'zset', 'postgres', 'wal', 'snapshot'] },
   ivm: { floors: ['core', 'contract', 'values', 'zset'] },
   views: { floors: ['core', 'contract', 'values', 'zset', 'ivm'], packages: ['node:crypto'] },
-  stores: { floors: ['core', 'values', 'ivm'] },
+  stores: {
+    floors: ['core', 'contract', 'values', 'zset', 'postgres', 'ivm', 'views'],
+    packages: ['node:crypto', 'pg'],
+  },
   engine: {
     floors: [
       'core',
