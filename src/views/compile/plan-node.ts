@@ -76,6 +76,13 @@ export interface LoweredView {
   readonly last: BlockIr
 }
 
+/** What keeps the rows of a view in a table: its nodes, each after those that it reads; the last model is that of the rows. */
+export interface LoweredRows {
+  readonly nodes: readonly PlanNode[]
+  readonly models: readonly DerivedModel[]
+  readonly rows: DerivedModel
+}
+
 /** The schema with tables that blocks derive. */
 export function withDerived(schema: Schema, models: readonly DerivedModel[]): Schema {
   if (models.length === 0) return schema

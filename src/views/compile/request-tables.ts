@@ -10,12 +10,24 @@ export interface TableDraft {
   slotWords: number
 }
 
+/** A table whose rows are handed out. */
+export interface StoredRows {
+  readonly model: string
+  readonly fields: readonly string[]
+}
+
 /** By model name: what those blocks need of their tables. */
 export function requestTables(
   plans: readonly ViewPlan[],
   nodes: readonly PlanNode[],
+  stored: readonly StoredRows[],
 ): Map<string, TableDraft> {
   const drafts = new Map<string, TableDraft>()
+  for (const { model, fields } of stored) {
+    const draft = drafts.get(model) ?? { fields: new Set(), indexes: new Map(), slotWords: 0 }
+    drafts.set(model, draft)
+    for (const field of fields) draft.fields.add(field)
+  }
   for (const plan of plans) {
     plan.sources.forEach((source, index) => {
       const draft = drafts.get(source.model.model) ?? { fields: new Set(), indexes: new Map(), slotWords: 0 }

@@ -1,4 +1,4 @@
-import { DbsyncError } from '../../core/errors.ts'
+import { invariant } from '../../core/errors.ts'
 import type { ColumnContract, Schema } from '../../contract/schema-contract.ts'
 import { codecFor } from '../../values/codec-for.ts'
 import { derivedColumn, type RowsShape } from './plan-node.ts'
@@ -9,6 +9,13 @@ export type RowsText = readonly (readonly (string | null)[])[]
 /** Writes the text of a nested result: an array of rows, each an array of wire texts. */
 export function rowsText(rows: RowsText): string {
   return JSON.stringify(rows)
+}
+
+/** Reads what {@link rowsText} wrote. Throws: INTERNAL.INVARIANT for a text that is no such array. */
+export function parseRowsText(text: string): RowsText {
+  const rows: unknown = JSON.parse(text)
+  invariant(isRowsText(rows), 'a nested result is no array of rows')
+  return rows
 }
 
 /** The array of frozen objects that a nested result's text stands for; an empty one for NULL. */
@@ -39,11 +46,8 @@ export function makeRowsReader(schema: Schema, view: string, shape: RowsShape): 
   })
   return (text) => {
     if (text === null) return NONE
-    const rows: unknown = JSON.parse(text)
-    if (!isRowsText(rows))
-      throw new DbsyncError('INTERNAL.INVARIANT', 'bug in DBSync: a nested result is no array of rows')
     return Object.freeze(
-      rows.map((values) =>
+      parseRowsText(text).map((values) =>
         Object.freeze(
           Object.fromEntries(fields.map(({ name, read }, index) => [name, read(values[index] ?? null)])),
         ),

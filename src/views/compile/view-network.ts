@@ -1,64 +1,41 @@
 import type { Schema } from '../../contract/schema-contract.ts'
 import { DbsyncError, invariant } from '../../core/errors.ts'
 import type { Circuit } from '../../ivm/circuit.ts'
-import type { DerivedRows } from '../../ivm/derived-rows.ts'
-import type { GroupStore } from '../../ivm/group-store.ts'
 import { TimeRows } from '../../ivm/time-rows.ts'
-import { TopRows } from '../../ivm/top-rows.ts'
 import type { ViewChange, ViewState } from '../../ivm/view-state.ts'
 import { Interner } from '../../zset/interner.ts'
-import { type RowListener, SourceTable } from '../../zset/source-table.ts'
-import { type BlockContext, compileNode, compileView } from './compile-block.ts'
-import { lowerView } from '../lower/lower-view.ts'
+import { SourceTable } from '../../zset/source-table.ts'
+import { type BlockContext, compileView } from './compile-block.ts'
+import {
+  detach,
+  hasFailed,
+  type LiveNode,
+  makeUpkeep,
+  type NetworkStep,
+  subscribe,
+  type Subscription,
+} from './network-node.ts'
+import { PendingRows } from '../../ivm/pending-rows.ts'
+import { lowerRows, lowerView } from '../lower/lower-view.ts'
 import { modelsOf } from '../models-of.ts'
 import { planView, type ViewPlan } from './plan.ts'
-import { type DerivedModel, type LoweredView, type PlanNode, withDerived } from './plan-node.ts'
+import {
+  type DerivedModel,
+  type LoweredRows,
+  type LoweredView,
+  type PlanNode,
+  withDerived,
+} from './plan-node.ts'
+import { makeRowsJson } from './rows-json.ts'
+import { queryOutputs } from '../query-outputs.ts'
 import { requestTables, type TableDraft } from './request-tables.ts'
 import type { ViewIr } from '../view-ir.ts'
 
-/** A listener and the table that tells it. */
-interface Subscription {
-  readonly table: SourceTable
-  readonly listener: RowListener
-}
-
-/** What fills a derived table. */
-interface Upkeep {
-  readonly pending: boolean
+/** A view, as far as whatever it reads can stop it. */
+export interface NetworkView {
+  readonly name: string
   readonly failure: DbsyncError | null
-  readonly work: number
-  readonly byteLength: number
-  /** Brings the table up to date. */
-  flush(): void
-  /** Gives up the text that it holds. */
-  dispose(): void
-}
-
-/** A part of a network, as it is explained: what fills a derived table, or shows a view. */
-export interface NetworkStep {
-  /** The table that it fills; null: it shows a view. */
-  readonly table: SourceTable | null
-  /** Null: it shows a view. */
-  readonly node: PlanNode | null
-  /** Null: the first rows of an order. */
-  readonly plan: ViewPlan | null
-  /** Null: the first rows of an order. */
-  readonly groups: GroupStore | null
-  /** The views that it is for. */
-  readonly views: readonly string[]
-}
-
-/** A node and what fills its table. */
-interface LiveNode {
-  readonly steps: readonly Omit<NetworkStep, 'views'>[]
-  readonly model: DerivedModel
-  readonly table: SourceTable
-  readonly upkeep: readonly Upkeep[]
-  /** Those of them that move with the clock. */
-  readonly times: readonly TimeRows[]
-  readonly subscriptions: readonly Subscription[]
-  /** The views that it is for. */
-  readonly views: Set<string>
+  fail(error: unknown): void
 }
 
 /** A view, its last block, and what it reads. */
@@ -86,8 +63,10 @@ export class ViewNetwork {
   readonly tables: Map<string, SourceTable> = new Map<string, SourceTable>()
   /** By view name. */
   readonly views: Map<string, ViewState> = new Map<string, ViewState>()
+  /** By view name: the rows of the views that are stored. */
+  readonly stored: Map<string, PendingRows> = new Map<string, PendingRows>()
   /** By model name: the views that read the table, directly or through others. */
-  readonly readers: Map<string, Set<ViewState>> = new Map<string, Set<ViewState>>()
+  readonly readers: Map<string, Set<NetworkView>> = new Map<string, Set<NetworkView>>()
   readonly #schema: Schema
   readonly #interner = new Interner()
   /** By model name: tables of the database and of nodes. */
@@ -103,9 +82,9 @@ export class ViewNetwork {
   #now = 0n
 
   /** Throws: VIEW.INVALID_DEFINITION, VIEW.UNSUPPORTED, VIEW.NOT_EXACT, CONFIG.DUPLICATE_VIEW, CONTRACT.INVALID. */
-  constructor(schema: Schema, views: readonly ViewIr[]) {
+  constructor(schema: Schema, views: readonly ViewIr[], stored: readonly ViewIr[] = []) {
     this.#schema = schema
-    this.#install(views, true)
+    this.#install(views, stored, true)
     this.#list()
   }
 
@@ -149,7 +128,7 @@ export class ViewNetwork {
    * with another view has failed: then only a network made anew can keep it. Throws: as the constructor.
    */
   add(view: ViewIr): boolean {
-    const isAdded = this.#install([view], false)
+    const isAdded = this.#install([view], [], false)
     this.#list()
     return isAdded
   }
@@ -165,7 +144,7 @@ export class ViewNetwork {
     view.circuit.dispose()
     for (const node of view.nodes.toReversed()) {
       node.views.delete(name)
-      if (node.views.size > 0) continue
+      if (node.views.size + node.stored.size > 0) continue
       this.#nodes.delete(node.model.model)
       this.#forget(node.model.model)
       detach(node.subscriptions)
@@ -203,11 +182,6 @@ export class ViewNetwork {
     for (const rows of this.#times) rows.advance(now)
   }
 
-  #forget(table: string): void {
-    this.#all.delete(table)
-    this.#takenWords.delete(table)
-  }
-
   /** Shows what is pending; returns the net changes of the retained views, views without any left out. */
   flush(): ReadonlyMap<string, readonly ViewChange[]> {
     for (const node of this.#order) this.#settle(node)
@@ -223,39 +197,53 @@ export class ViewNetwork {
     return changes
   }
 
+  #forget(table: string): void {
+    this.#all.delete(table)
+    this.#takenWords.delete(table)
+  }
+
   #list(): void {
     this.#order = [...this.#nodes.values()]
     this.#shown = [...this.#live.values()]
     this.#times = this.#order.flatMap(({ times }) => times)
   }
 
-  #settle({ upkeep, views }: LiveNode): void {
+  #settle({ upkeep, views, stored }: LiveNode): void {
     for (const item of upkeep) {
       if (item.pending) item.flush()
       if (item.failure === null) continue
       for (const name of views) this.views.get(name)?.fail(item.failure)
+      for (const name of stored) this.stored.get(name)?.fail(item.failure)
     }
   }
 
-  #install(views: readonly ViewIr[], isFirst: boolean): boolean {
+  /** Lowers, plans, makes the tables, and sets up what fills them; the views come last. */
+  #install(views: readonly ViewIr[], stored: readonly ViewIr[], isFirst: boolean): boolean {
     const lowered = views.map((view) => lowerView(this.#schema, view))
+    const kept = stored.map((view) => lowerRows(this.#schema, view))
     this.#requireNewNames(views)
-    const models = new Map([
-      ...[...this.#nodes.values()].map(({ model }) => [model.model, model] as const),
-      ...lowered.flatMap((view) => view.models.map((model) => [model.model, model] as const)),
-    ])
+    const models = new Map(
+      [
+        ...this.#nodes.values(),
+        ...[...lowered, ...kept].flatMap((view) => view.models.map((model) => ({ model }))),
+      ].map(({ model }) => [model.model, model] as const),
+    )
     // A part that has failed stays so, whatever the rows are by now.
     if (lowered.some((view) => view.models.some(({ model }) => hasFailed(this.#nodes.get(model)))))
       return false
     const schema = withDerived(this.#schema, [...models.values()])
-    const nodes = newNodes(lowered, this.#nodes)
+    const nodes = newNodes([...lowered, ...kept], this.#nodes)
     const plans = new Map<PlanNode, ViewPlan>(
       nodes.flatMap((node) =>
         node.kind === 'block' ? [[node, planView(schema, node.block, 'node')] as const] : [],
       ),
     )
     const shown = lowered.map(({ last }) => planView(schema, last))
-    const requests = requestTables([...plans.values(), ...shown], nodes)
+    const requests = requestTables(
+      [...plans.values(), ...shown],
+      nodes,
+      kept.map(({ rows }, index) => ({ model: rows.model, fields: outputNames(stored[index]) })),
+    )
     for (const [model, draft] of requests) {
       const known = this.#all.get(model)
       if (known === undefined ? !isFirst && !models.has(model) : !satisfies(known, draft)) return false
@@ -266,6 +254,26 @@ export class ViewNetwork {
       interner: this.#interner,
       takenWords: this.#takenWords,
     }
+    this.#makeTables(schema, requests, models)
+    for (const [name, group] of byTable(nodes)) this.#makeNode(context, models.get(name), group, plans)
+    lowered.forEach((view, index) => {
+      const [plan, ir] = [shown[index], views[index]]
+      invariant(plan !== undefined && ir !== undefined, 'a view without a plan')
+      this.#show(context, ir, view, plan)
+    })
+    kept.forEach((view, index) => {
+      const ir = stored[index]
+      invariant(ir !== undefined, 'rows without a view')
+      this.#store(ir, view)
+    })
+    return true
+  }
+
+  #makeTables(
+    schema: Schema,
+    requests: ReadonlyMap<string, TableDraft>,
+    models: ReadonlyMap<string, DerivedModel>,
+  ): void {
     for (const [model, { fields, indexes, slotWords }] of requests) {
       if (this.#all.has(model)) continue
       const table = new SourceTable({
@@ -279,85 +287,71 @@ export class ViewNetwork {
       this.#all.set(model, table)
       if (!models.has(model)) this.tables.set(model, table)
     }
-    for (const [name, group] of byTable(nodes)) {
-      const model = models.get(name)
-      const table = this.#all.get(name)
-      invariant(model !== undefined && table !== undefined, 'a node without a table')
-      const made = group.map((node) => this.#makeUpkeep(context, node, table, plans.get(node)))
-      const live = {
-        steps: made.map(({ groups }, at) => {
-          const node = group[at] ?? null
-          return { table, node, plan: (node === null ? undefined : plans.get(node)) ?? null, groups }
-        }),
-        model,
-        table,
-        upkeep: made.map(({ upkeep }) => upkeep),
-        times: made.flatMap(({ upkeep }) => (upkeep instanceof TimeRows ? [upkeep] : [])),
-        subscriptions: made.flatMap(({ subscriptions }) => subscriptions),
-        views: new Set<string>(),
-      }
-      this.#nodes.set(name, live)
-      this.#settle(live)
-    }
-    lowered.forEach(({ models: derived }, index) => {
-      const plan = shown[index]
-      const view = views[index]
-      invariant(plan !== undefined && view !== undefined, 'a view without a plan')
-      const { sink: state, circuit } = compileView(context, plan)
-      const used = derived.flatMap(({ model }) => this.#nodes.get(model) ?? [])
-      for (const node of used) node.views.add(view.name)
-      const read = modelsOf(view.query)
-      for (const model of read) {
-        this.readers.set(model, (this.readers.get(model) ?? new Set<ViewState>()).add(state))
-      }
-      const subscriptions = this.#subscribe(plan, circuit)
-      this.#live.set(view.name, { state, circuit, plan, subscriptions, nodes: used, models: read })
-      this.views.set(view.name, state)
-      for (const node of used) this.#settle(node)
-    })
-    return true
   }
 
-  #makeUpkeep(
+  #makeNode(
     context: BlockContext,
-    node: PlanNode,
-    output: SourceTable,
-    plan: ViewPlan | undefined,
-  ): {
-    readonly upkeep: Upkeep
-    readonly subscriptions: readonly Subscription[]
-    readonly groups: GroupStore | null
-  } {
-    if (node.kind === 'top') {
-      const input = this.#all.get(node.input)
-      invariant(input !== undefined, 'a limit without a table')
-      const top = new TopRows({ ...node, limit: node.count, input, output })
-      return { upkeep: top, subscriptions: [{ table: input, listener: top.listener }], groups: null }
+    model: DerivedModel | undefined,
+    group: readonly PlanNode[],
+    plans: ReadonlyMap<PlanNode, ViewPlan>,
+  ): void {
+    const table = this.#all.get(model?.model ?? '')
+    invariant(model !== undefined && table !== undefined, 'a node without a table')
+    const made = group.map((node) => makeUpkeep(context, this.#now, node, table, plans.get(node)))
+    const live = {
+      steps: made.map(({ groups }, at) => {
+        const node = group[at] ?? null
+        return { table, node, plan: (node === null ? undefined : plans.get(node)) ?? null, groups }
+      }),
+      model,
+      table,
+      upkeep: made.map(({ upkeep }) => upkeep),
+      times: made.flatMap(({ upkeep }) => (upkeep instanceof TimeRows ? [upkeep] : [])),
+      subscriptions: made.flatMap(({ subscriptions }) => subscriptions),
+      views: new Set<string>(),
+      stored: new Set<string>(),
     }
-    if (node.kind === 'time') {
-      const input = this.#all.get(node.input)
-      invariant(input !== undefined, 'a moving bound without a table')
-      const rows = new TimeRows({ ...node, micros: BigInt(node.micros), now: this.#now, input, output })
-      return { upkeep: rows, subscriptions: [{ table: input, listener: rows.listener }], groups: null }
-    }
-    invariant(plan !== undefined, 'a block without a plan')
-    const { sink, circuit } = compileNode(context, node, plan)
-    const subscriptions = this.#subscribe(plan, circuit)
-    return { upkeep: upkeepOf(sink, circuit), subscriptions, groups: sink.groups }
+    this.#nodes.set(model.model, live)
+    this.#settle(live)
   }
 
-  /** Shows a circuit the rows that are there, then has it told of every change. */
-  #subscribe(plan: ViewPlan, circuit: Circuit): readonly Subscription[] {
-    const subscriptions = plan.sources.map(({ model }, index): Subscription => {
-      const table = this.#all.get(model.model)
-      const listener = circuit.listeners[index]
-      invariant(table !== undefined && listener !== undefined, 'a source without a table')
-      return { table, listener }
+  #show(context: BlockContext, { name, query }: ViewIr, { models }: LoweredView, plan: ViewPlan): void {
+    const { sink: state, circuit } = compileView(context, plan)
+    const nodes = this.#nodesOf(models)
+    for (const node of nodes) node.views.add(name)
+    const read = modelsOf(query)
+    this.#note(read, state)
+    const subscriptions = subscribe(this.#all, plan, circuit)
+    this.#live.set(name, { state, circuit, plan, subscriptions, nodes, models: read })
+    this.views.set(name, state)
+    for (const node of nodes) this.#settle(node)
+  }
+
+  #store({ name, query, key }: ViewIr, { models, rows }: LoweredRows): void {
+    const table = this.#all.get(rows.model)
+    invariant(table !== undefined && key !== null, 'stored rows without a table or a key')
+    const names = queryOutputs(query).map((output) => output.name)
+    const columns = names.map((field) => {
+      const shape = rows.shapes.get(field)
+      const column = table.column(field)
+      return shape === undefined ? { column } : { column, text: makeRowsJson(shape) }
     })
-    const [first] = subscriptions
-    for (const slot of first?.table.slots() ?? []) first?.listener.insert(slot)
-    for (const { table, listener } of subscriptions) table.listeners.push(listener)
-    return subscriptions
+    const pending = new PendingRows({ name, table, columns, key: key.map((field) => names.indexOf(field)) })
+    this.#note(modelsOf(query), pending)
+    this.stored.set(name, pending)
+    const nodes = this.#nodesOf(models)
+    for (const node of nodes) node.stored.add(name)
+    for (const node of nodes) this.#settle(node)
+  }
+
+  #nodesOf(models: readonly DerivedModel[]): readonly LiveNode[] {
+    return models.flatMap(({ model }) => this.#nodes.get(model) ?? [])
+  }
+
+  #note(models: readonly string[], view: NetworkView): void {
+    for (const model of models) {
+      this.readers.set(model, (this.readers.get(model) ?? new Set<NetworkView>()).add(view))
+    }
   }
 
   #requireNewNames(views: readonly ViewIr[]): void {
@@ -374,34 +368,12 @@ export class ViewNetwork {
   }
 }
 
-function upkeepOf(rows: DerivedRows, circuit: Circuit): Upkeep {
-  return {
-    get pending() {
-      return rows.pending || circuit.error !== null
-    },
-    get failure() {
-      return rows.failure
-    },
-    get work() {
-      return rows.work
-    },
-    get byteLength() {
-      return rows.byteLength + circuit.byteLength
-    },
-    flush: () => rows.flush(circuit.error),
-    dispose: () => {
-      rows.groups.dispose()
-      circuit.dispose()
-    },
-  }
-}
-
-function hasFailed(node: LiveNode | undefined): boolean {
-  return node !== undefined && node.upkeep.some(({ failure }) => failure !== null)
+function outputNames(view: ViewIr | undefined): readonly string[] {
+  return view === undefined ? [] : queryOutputs(view.query).map(({ name }) => name)
 }
 
 function newNodes(
-  lowered: readonly LoweredView[],
+  lowered: readonly Pick<LoweredView, 'nodes'>[],
   known: ReadonlyMap<string, LiveNode>,
 ): readonly PlanNode[] {
   const nodes: PlanNode[] = []
@@ -427,11 +399,4 @@ function satisfies(table: SourceTable, { fields, indexes }: TableDraft): boolean
         columns.length === wanted.length && columns.every(({ contract }) => wanted.includes(contract.field)),
     )
   return [...fields].every((field) => kept.has(field)) && [...indexes.values()].every(has)
-}
-
-function detach(subscriptions: readonly Subscription[]): void {
-  for (const { table, listener } of subscriptions) {
-    const at = table.listeners.indexOf(listener)
-    if (at >= 0) table.listeners.splice(at, 1)
-  }
 }

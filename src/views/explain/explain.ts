@@ -6,7 +6,7 @@ import type { ViewDefinition } from '../define-view.ts'
 import { conjuncts } from '../compile/plan-columns.ts'
 import type { ViewPlan } from '../compile/plan.ts'
 import type { TimeNode, TopNode } from '../compile/plan-node.ts'
-import type { NetworkStep } from '../compile/view-network.ts'
+import type { NetworkStep } from '../compile/network-node.ts'
 import { costOf, costOfLimit, costOfSource } from './change-costs.ts'
 import { describe, describeOrder, readable } from './describe-expression.ts'
 import type {

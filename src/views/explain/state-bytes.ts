@@ -1,5 +1,5 @@
 import { isOrderedAggregate } from '../check/aggregate-types.ts'
-import type { NetworkStep } from '../compile/view-network.ts'
+import type { NetworkStep } from '../compile/network-node.ts'
 import { aggregatesOf } from './change-costs.ts'
 import { describe, readable } from './describe-expression.ts'
 import type { ExplainedState } from './explanation.ts'

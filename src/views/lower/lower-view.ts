@@ -1,5 +1,5 @@
 import type { Schema } from '../../contract/schema-contract.ts'
-import type { LoweredView } from '../compile/plan-node.ts'
+import type { LoweredRows, LoweredView } from '../compile/plan-node.ts'
 import type { ViewIr } from '../view-ir.ts'
 import { Nodes } from './nodes.ts'
 import { QueryLowering } from './query-lowering.ts'
@@ -16,4 +16,11 @@ export function lowerView(schema: Schema, { name, query, key }: ViewIr): Lowered
   const lowering = new QueryLowering(nodes)
   const last = lowering.last(query, key)
   return { nodes: nodes.all, models: nodes.models, last }
+}
+
+/** As {@link lowerView}, to keep the rows in a table of their own, whose fields are the view's outputs. */
+export function lowerRows(schema: Schema, { name, query }: ViewIr): LoweredRows {
+  const nodes = new Nodes(schema, name)
+  const rows = new QueryLowering(nodes).table(query)
+  return { nodes: nodes.all, models: nodes.models, rows }
 }

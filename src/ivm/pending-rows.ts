@@ -1,0 +1,154 @@
+import type { DbsyncError } from '../core/errors.ts'
+import { toDbsyncError } from '../core/errors.ts'
+import type { Column } from '../zset/column.ts'
+import { maskOf, type RowListener, type SourceTable } from '../zset/source-table.ts'
+
+/** Wire texts of a row, null for NULL. */
+export type RowTexts = readonly (string | null)[]
+
+/** One column of the rows that are handed out. */
+export interface PendingColumn {
+  readonly column: Column
+  /** What is written instead of the column's own text. */
+  readonly text?: (text: string) => string
+}
+
+/** What {@link PendingRows} is made of. */
+export interface PendingRowsParts {
+  /** The view's. */
+  readonly name: string
+  readonly table: SourceTable
+  /** In the order in which texts are handed out. */
+  readonly columns: readonly PendingColumn[]
+  /** Of the rows: which are the key's, by their place among the columns. */
+  readonly key: readonly number[]
+}
+
+/**
+ * Which rows of a view's table changed since somebody wrote them elsewhere, and which are gone.
+ *
+ * Nothing but slots and the keys of rows that went is kept, so however long nobody writes, what waits is bounded by the rows
+ * that there are and were.
+ * Order: `follow` once; then `take` what waits, `rows` for their texts, and `restore` what could not be written.
+ */
+export class PendingRows implements RowListener {
+  readonly name: string
+  readonly mask: number
+  readonly critical: number
+  readonly #table: SourceTable
+  readonly #columns: readonly PendingColumn[]
+  readonly #key: readonly number[]
+  #changed = new Set<number>()
+  #gone = new Map<string, RowTexts>()
+  #failure: DbsyncError | null = null
+  #isFollowing = false
+
+  constructor({ name, table, columns, key }: PendingRowsParts) {
+    this.name = name
+    this.#table = table
+    this.#columns = columns
+    this.#key = key
+    this.mask = maskOf(columns.map(({ column }) => column))
+    this.critical = maskOf(key.flatMap((at) => columns[at]?.column ?? []))
+  }
+
+  /** Why the view stopped; null while it is maintained. */
+  get failure(): DbsyncError | null {
+    return this.#failure
+  }
+
+  /** Rows that wait to be written or taken away. */
+  get size(): number {
+    return this.#changed.size + this.#gone.size
+  }
+
+  /** Rows of the view. */
+  get total(): number {
+    return this.#table.size
+  }
+
+  /** Begins to note what changes. */
+  follow(): void {
+    if (this.#isFollowing) return
+    this.#isFollowing = true
+    this.#table.listeners.push(this)
+  }
+
+  /** All rows wait, and nothing is known of any that went. */
+  markAll(): void {
+    this.#changed = new Set(this.#table.slots())
+    this.#gone.clear()
+  }
+
+  /** What waits, which from now on waits no more. */
+  take(): PendingBatch {
+    const changed = [...this.#changed]
+    // A key that went and came back is a row that changed.
+    if (this.#gone.size > 0) for (const slot of changed) this.#gone.delete(idOf(this.#keyOf(slot)))
+    const gone = [...this.#gone.values()]
+    this.#changed = new Set()
+    this.#gone = new Map()
+    return { changed, gone }
+  }
+
+  /** Has what was taken wait again. */
+  restore({ changed, gone }: PendingBatch): void {
+    for (const slot of changed) if (this.#table.markOf(slot) > 0) this.#changed.add(slot)
+    for (const key of gone) this.#gone.set(idOf(key), key)
+  }
+
+  /** The texts of rows as they are now; those that have gone since they were taken are left out, and wait as gone. */
+  rows(slots: readonly number[]): readonly RowTexts[] {
+    const rows: RowTexts[] = []
+    for (const slot of slots) {
+      if (this.#table.markOf(slot) <= 0) continue
+      rows.push(this.#columns.map((column) => textOf(column, slot)))
+      // What changed since it was taken is written now.
+      this.#changed.delete(slot)
+    }
+    return rows
+  }
+
+  insert(slot: number): void {
+    this.#changed.add(slot)
+  }
+
+  remove(slot: number): void {
+    this.#changed.delete(slot)
+    const key = this.#keyOf(slot)
+    this.#gone.set(idOf(key), key)
+  }
+
+  update(old: number): void {
+    this.#changed.add(old)
+  }
+
+  /** Stops the view for good. */
+  fail(error: unknown): void {
+    this.#failure ??= toDbsyncError(error, `the view ${this.name} failed with `)
+  }
+
+  #keyOf(slot: number): RowTexts {
+    return this.#key.map((at) => {
+      const column = this.#columns[at]
+      return column === undefined ? null : textOf(column, slot)
+    })
+  }
+}
+
+/** What a writer took. */
+export interface PendingBatch {
+  /** Slots of rows that came or changed. */
+  readonly changed: readonly number[]
+  /** Keys of rows that went. */
+  readonly gone: readonly RowTexts[]
+}
+
+function textOf({ column, text }: PendingColumn, slot: number): string | null {
+  const own = column.text(slot)
+  return own === null || text === undefined ? own : text(own)
+}
+
+function idOf(key: RowTexts): string {
+  return JSON.stringify(key)
+}
