@@ -62,6 +62,22 @@ export type SyncEvent =
       readonly openTransactions: string
     }
   | { readonly kind: 'warning'; readonly code: string; readonly message: string }
+  | {
+      /** A store shows the views from now on: all rows were compared with those that it had, and `rows` were looked at. */
+      readonly kind: 'store-rebuilt'
+      readonly store: string
+      readonly position: Lsn
+      readonly rows: number
+    }
+  | {
+      /** A store did not take a batch and is tried again; `pending` rows wait, and nothing is lost. */
+      readonly kind: 'store-retry'
+      readonly store: string
+      readonly error: DbsyncError
+      readonly attempt: number
+      readonly waitMs: number
+      readonly pending: number
+    }
   | { readonly kind: 'view-failed'; readonly view: string; readonly error: DbsyncError }
   | {
       readonly kind: 'handler-retry'

@@ -1,5 +1,4 @@
-import type { DbsyncError } from '../core/errors.ts'
-import { toDbsyncError } from '../core/errors.ts'
+import { type DbsyncError, toDbsyncError } from '../core/errors.ts'
 import type { Column } from '../zset/column.ts'
 import { maskOf, type RowListener, type SourceTable } from '../zset/source-table.ts'
 
@@ -93,6 +92,7 @@ export class PendingRows implements RowListener {
 
   /** Has what was taken wait again. */
   restore({ changed, gone }: PendingBatch): void {
+    if (this.#failure !== null) return
     for (const slot of changed) if (this.#table.markOf(slot) > 0) this.#changed.add(slot)
     for (const key of gone) this.#gone.set(idOf(key), key)
   }
@@ -110,22 +110,26 @@ export class PendingRows implements RowListener {
   }
 
   insert(slot: number): void {
-    this.#changed.add(slot)
+    if (this.#failure === null) this.#changed.add(slot)
   }
 
   remove(slot: number): void {
+    // The rows of a view that has stopped are let go of, and stay where they were written.
+    if (this.#failure !== null) return
     this.#changed.delete(slot)
     const key = this.#keyOf(slot)
     this.#gone.set(idOf(key), key)
   }
 
   update(old: number): void {
-    this.#changed.add(old)
+    if (this.#failure === null) this.#changed.add(old)
   }
 
-  /** Stops the view for good. */
+  /** Stops the view for good; what waits would be half of a step, and waits no more. */
   fail(error: unknown): void {
     this.#failure ??= toDbsyncError(error, `the view ${this.name} failed with `)
+    this.#changed.clear()
+    this.#gone.clear()
   }
 
   #keyOf(slot: number): RowTexts {

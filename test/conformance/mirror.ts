@@ -12,9 +12,9 @@ export class Mirror {
   readonly replica: ViewNetwork
   readonly #schema: Schema
 
-  constructor(schema: Schema, views: readonly ViewIr[]) {
+  constructor(schema: Schema, views: readonly ViewIr[], stored: readonly ViewIr[] = []) {
     this.#schema = schema
-    this.replica = compileViews(schema, views)
+    this.replica = compileViews(schema, views, stored)
   }
 
   /** One row change: insert without `old`, delete without `row`; `old` needs the key alone. */

@@ -188,7 +188,9 @@ test('what a limit lacks is told by name', async () => {
 test('the examples in the documentation of the builder compile', async () => {
   const folders = ['src/views', 'src/stores']
   const names = await Promise.all(
-    folders.map(async (folder) => (await readdir(folder, { recursive: true })).map((name) => `${folder}/${name}`)),
+    folders.map(async (folder) =>
+      (await readdir(folder, { recursive: true })).map((name) => `${folder}/${name}`),
+    ),
   )
   const sources = names.flat().filter((name) => name.endsWith('.ts'))
   const files: Record<string, string> = {
