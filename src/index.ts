@@ -53,11 +53,14 @@ export {
   type SinkRows,
 } from './engine/sink.ts'
 export type { ChangeOf, ModelIn, Sync, SyncStatus, SyncViews } from './engine/sync.ts'
+export type { ColumnsOptions, StoreOptions, StoreTarget, TableOptions } from './engine/store-options.ts'
+export type { StoreState, StoreStatus } from './engine/store-writer.ts'
 export type { SyncEvent, SyncState } from './engine/sync-event.ts'
 export { uninstall, type Uninstalled, type UninstallOptions } from './engine/uninstall.ts'
 export type { ConnectionOptions } from './postgres/resolve-connection.ts'
 export type { AdviceCode, Finding, Severity } from './postgres/finding.ts'
 export type { SyncTransaction } from './engine/transaction-feed.ts'
+export type { StoreBatch, StoredColumn, StoredValues, StoredView, ViewStore } from './stores/view-store.ts'
 export type { MemoryView, ViewBatch, ViewChange, ViewReadiness } from './stores/memory-view.ts'
 export { avg, boolAnd, boolOr, count, countDistinct, max, min, sum } from './views/build/aggregates.ts'
 export {

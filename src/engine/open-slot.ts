@@ -74,6 +74,7 @@ export async function openSlot(host: SlotHost, session: ReplicationSession): Pro
 
 const PROMPT_MS = 1_000
 const TELL_MS = 2_000
+const TELL_AGAIN_MS = 30_000
 
 async function tellBlockers(host: SlotHost): Promise<void> {
   const blockers = await describeBlockers(host.control)
@@ -124,6 +125,7 @@ async function promptCreation(control: ControlSession): Promise<void> {
 /** Whether the durable slot is there and good; waits while another session uses it. */
 async function reuseSlot(host: SlotHost, name: string): Promise<boolean> {
   const startMs = performance.now()
+  let told = 0
   for (;;) {
     const slot = await readSlot(host.control, name)
     if (slot === null) {
@@ -173,7 +175,11 @@ async function reuseSlot(host: SlotHost, name: string): Promise<boolean> {
         { details: { slot: name, pid: slot.activePid } },
       )
     }
-    host.onWait(`slot "${name}", which backend ${slot.activePid} is using`)
+    // An instance that stands by for days says so now and then.
+    if (performance.now() - startMs >= told * TELL_AGAIN_MS) {
+      host.onWait(`slot "${name}", which backend ${slot.activePid} is using`)
+      told += 1
+    }
     await sleep(Math.min(250, Math.max(1, host.options.slot.waitMs)), host.signal)
   }
 }

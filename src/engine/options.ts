@@ -18,6 +18,7 @@ import {
   type ConsumerOptions,
 } from './consumer-options.ts'
 import type { Clock } from './clock.ts'
+import { checkStores, storeShape, type CheckedStores, type StoreOptions } from './store-options.ts'
 import type { SyncEvent } from './sync-event.ts'
 
 /** Views by the name under which `sync.views` offers them. */
@@ -29,10 +30,14 @@ export interface SlotOptions {
   readonly name?: string
   /**
    * Whether the slot outlives the sync, so that no change is missed while it is down; the server then keeps WAL for it
-   * until the sync is back or the slot is dropped. Default: true with handlers, messages, sinks or `changes`, else false.
+   * until the sync is back or the slot is dropped. Default: true with handlers, messages, sinks, `changes`, or views that are written
+   * somewhere; else false.
    */
   readonly durable?: boolean
-  /** How long `start` waits for a slot that another session uses, in milliseconds. Default: 10 000. */
+  /**
+   * How long `start` waits for a slot that another session uses, in milliseconds; Infinity: until it is free, as a second instance does
+   * that is to take over. Default: Infinity with views that are written somewhere, else 10 000.
+   */
   readonly waitMs?: number
   /**
    * Whether standbys keep the slot in step (their setting `sync_replication_slots`), so that the sync goes on after a failover
@@ -42,11 +47,8 @@ export interface SlotOptions {
 }
 
 /** What `createSync` takes. */
-export interface SyncOptions<
-  Views extends ViewSet = ViewSet,
-  Handlers = unknown,
-  Changes = unknown,
-> extends ConsumerOptions<Handlers> {
+export interface SyncOptions<Views extends ViewSet = ViewSet, Handlers = unknown, Changes = unknown>
+  extends ConsumerOptions<Handlers>, StoreOptions {
   /** The generated `schema`. */
   readonly schema: Schema<Handlers, Changes>
   /**
@@ -81,6 +83,9 @@ export interface CheckedOptions {
   readonly connection: ConnectionTarget
   readonly views: ViewSet
   readonly consumers: CheckedConsumers
+  readonly stores: CheckedStores
+  /** The database of derived tables. */
+  readonly target: ConnectionTarget
   readonly slot: {
     readonly name: string | null
     readonly durable: boolean
@@ -97,24 +102,34 @@ function isViewDefinition(value: unknown): value is ViewDefinition {
   return typeof value === 'object' && value !== null && 'kind' in value && value.kind === 'view'
 }
 
+const connectionSchema = z.union([z.string().min(1), z.looseObject({})], {
+  error: 'must be a connection string or a node-pg configuration; is the environment variable set?',
+})
+
 const optionsSchema = z.strictObject({
   schema: z.custom<Schema>(
     (value) => typeof value === 'object' && value !== null && 'contract' in value && 'Decimal' in value,
     'must be the generated schema: import { schema } from the folder that prisma generate writes',
   ),
-  connection: z.union([z.string().min(1), z.looseObject({})], {
-    error: 'must be a connection string or a node-pg configuration; is the environment variable set?',
-  }),
+  connection: connectionSchema,
   allowInsecure: z.boolean().optional(),
   views: z
     .record(z.string(), z.custom<ViewDefinition>(isViewDefinition, 'must be made by defineView'))
     .optional(),
   ...consumerShape,
+  ...storeShape,
+  target: connectionSchema.optional(),
   slot: z
     .strictObject({
       name: z.string().optional(),
       durable: z.boolean().optional(),
-      waitMs: z.number().int().min(0).optional(),
+      waitMs: z
+        .custom<number>(
+          (value) =>
+            typeof value === 'number' && value >= 0 && (Number.isInteger(value) || value === Infinity),
+          'must be a whole number from 0, or Infinity',
+        )
+        .optional(),
       failover: z.boolean().optional(),
     })
     .optional(),
@@ -133,7 +148,7 @@ const optionsSchema = z.strictObject({
 /**
  * Checks what the caller gave, with every problem in one message.
  *
- * Throws: CONFIG.INVALID_OPTIONS, CONFIG.INSECURE_CONNECTION, CONFIG.DUPLICATE_VIEW, CONFIG.UNKNOWN_HANDLER.
+ * Throws: CONFIG.INVALID_OPTIONS, CONFIG.INSECURE_CONNECTION, CONFIG.DUPLICATE_VIEW, CONFIG.UNKNOWN_HANDLER, STORE.UNSUPPORTED.
  */
 export function checkOptions(options: SyncOptions): CheckedOptions {
   const result = optionsSchema.safeParse(options)
@@ -150,17 +165,22 @@ export function checkOptions(options: SyncOptions): CheckedOptions {
     )
   }
   const { schema } = options
-  const connection = checkConnection(options)
+  const connection = checkConnection(options.connection, options.allowInsecure)
+  const target =
+    options.target === undefined ? connection : checkConnection(options.target, options.allowInsecure)
   const views = options.views ?? {}
   checkViews(schema, views)
   const consumers = checkConsumers(schema, options)
-  if (Object.keys(views).length === 0 && !consumers.isNeeded) {
+  const stores = checkStores(views, options)
+  for (const view of stores.views) checkViewSchema(schema, view, `the stored view "${view.name}"`)
+  const isWritten = stores.views.length > 0
+  if (Object.keys(views).length === 0 && !consumers.isNeeded && !isWritten) {
     throw new DbsyncError(
       'CONFIG.INVALID_OPTIONS',
-      'createSync was given neither views nor handlers, messages, sinks or changes; name at least one.',
+      'createSync was given neither views nor tables, columns, stores, handlers, messages, sinks or changes; name at least one.',
     )
   }
-  const durable = options.slot?.durable ?? consumers.isNeeded
+  const durable = options.slot?.durable ?? (consumers.isNeeded || isWritten)
   const name = options.slot?.name ?? (durable ? 'dbsync' : null)
   if (name !== null) assertSlotName(name)
   const publication = options.publication ?? 'dbsync'
@@ -177,7 +197,9 @@ export function checkOptions(options: SyncOptions): CheckedOptions {
     connection,
     views,
     consumers,
-    slot: { name, durable, waitMs: options.slot?.waitMs ?? 10_000, failover },
+    stores,
+    target,
+    slot: { name, durable, waitMs: options.slot?.waitMs ?? (isWritten ? Infinity : 10_000), failover },
     publication,
     watchMs: options.watchMs ?? 10_000,
     clock: options.clock ?? Date,
@@ -186,7 +208,7 @@ export function checkOptions(options: SyncOptions): CheckedOptions {
 }
 
 /** Refuses now what no session would get through; each resolves it again, so that a renewed certificate file is read. */
-function checkConnection({ connection, allowInsecure = false }: SyncOptions): ConnectionTarget {
+function checkConnection(connection: ConnectionOptions, allowInsecure = false): ConnectionTarget {
   const target = targetOf(connection, allowInsecure)
   resolveConnection(target)
   return target

@@ -172,9 +172,14 @@ export class Pipeline implements StreamReceiver, TransactionReceiver {
     this.#beside = replica
   }
 
-  /** Shows what is pending, so that views that are compared or added stand at one position. Call it between transactions. */
-  settleStep(): void {
+  /**
+   * Shows what is pending, so that views that are compared, added or written stand at one position; false while half a transaction is
+   * applied, and nothing stands anywhere.
+   */
+  settleStep(): boolean {
+    if (this.#isMidTransaction || this.#isTainted) return false
     if (this.#isDirty) this.#step()
+    return true
   }
 
   /** Whether every commit is a step of its own, because somebody wants to see each. */

@@ -1,23 +1,22 @@
-import type { Snapshot } from '../snapshot/visibility.ts'
+import type { ControlSession } from '../postgres/control-session.ts'
+import { readSnapshot } from '../snapshot/read-snapshot.ts'
+import type { Pipeline } from './pipeline.ts'
 
 const PROBE_MS = 500
 
-/** What probing needs of the sync. */
-export interface ProberHost {
-  /** Whether delivered transactions wait and no chunk is under way. */
-  isNeeded(): boolean
-  readSnapshot(): Promise<Snapshot>
-  settle(snapshot: Snapshot): void
-}
-
 /** Lets go of delivered transactions as soon as a snapshot shows them; the slot is confirmed no further than that. */
 export class Prober {
-  readonly #host: ProberHost
+  readonly #control: ControlSession
+  readonly #pipeline: Pipeline
+  readonly #isReading: () => boolean
   #timer: NodeJS.Timeout | null = null
   #isProbing = false
 
-  constructor(host: ProberHost) {
-    this.#host = host
+  /** `isReading`: a chunk is under way, which must not find settled what it does not see. */
+  constructor(control: ControlSession, pipeline: Pipeline, isReading: () => boolean) {
+    this.#control = control
+    this.#pipeline = pipeline
+    this.#isReading = isReading
   }
 
   start(): void {
@@ -31,16 +30,20 @@ export class Prober {
 
   /** One probe now, unless one is under way or none is needed. Never throws. */
   async probe(): Promise<void> {
-    if (this.#isProbing || this.#timer === null || !this.#host.isNeeded()) return
+    if (this.#isProbing || this.#timer === null || !this.#isNeeded) return
     this.#isProbing = true
     try {
-      const snapshot = await this.#host.readSnapshot()
+      const snapshot = await readSnapshot(this.#control)
       // A reading that began meanwhile may have an older snapshot than this one.
-      if (this.#host.isNeeded()) this.#host.settle(snapshot)
+      if (this.#isNeeded) this.#pipeline.settle(snapshot)
     } catch {
       // The stream's own session reports a server that is gone.
     } finally {
       this.#isProbing = false
     }
+  }
+
+  get #isNeeded(): boolean {
+    return this.#pipeline.unsettled.size > 0 && !this.#isReading()
   }
 }

@@ -5,6 +5,7 @@ import type { CheckedOptions } from './options.ts'
 import type { Pipeline } from './pipeline.ts'
 import type { Refreshes } from './refreshes.ts'
 import type { Replica } from './replica.ts'
+import type { Stores } from './stores.ts'
 import type { SyncStatus } from './sync.ts'
 import type { ViewCells } from './view-cells.ts'
 
@@ -18,6 +19,7 @@ export interface StatusParts {
   readonly replica: Replica | null
   readonly refreshes: Refreshes
   readonly cells: ViewCells
+  readonly stores: Stores
 }
 
 /** How a sync stands. */
@@ -29,6 +31,7 @@ export function statusOf({
   replica,
   refreshes,
   cells,
+  stores,
 }: StatusParts): Omit<SyncStatus, 'state' | 'reconnects'> {
   return {
     ...progressOf(pipeline, session),
@@ -40,6 +43,7 @@ export function statusOf({
     tables: replica?.tables.map((table) => table.progress) ?? [],
     refreshes: refreshes.progress,
     views: cells.status(),
+    stores: stores.status,
   }
 }
 

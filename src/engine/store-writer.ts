@@ -1,5 +1,5 @@
 import { Backoff, sleep } from '../core/backoff.ts'
-import { type DbsyncError, toDbsyncError } from '../core/errors.ts'
+import { DbsyncError, toDbsyncError } from '../core/errors.ts'
 import type { Lsn } from '../core/lsn.ts'
 import type { PendingBatch, PendingRows } from '../ivm/pending-rows.ts'
 import type { StoredView, ViewStore } from '../stores/view-store.ts'
@@ -50,6 +50,9 @@ interface Source {
   readonly all: readonly Written[]
 }
 
+/** What is being written is that of a replica that has been replaced, or of a view that has stopped: it is begun anew. */
+const SUPERSEDED = new DbsyncError('STORE.UNAVAILABLE', 'The rows of a batch are no more those of the views.')
+
 /** Rows whose texts are made in one synchronous block. */
 const SLICE_ROWS = 2_000
 
@@ -89,7 +92,13 @@ export class StoreWriter {
 
   get status(): StoreStatus {
     const state =
-      this.#source === null ? 'waiting' : this.#isRetrying ? 'retrying' : this.#isWhole ? 'rebuilding' : 'live'
+      this.#source === null
+        ? 'waiting'
+        : this.#isRetrying
+          ? 'retrying'
+          : this.#isWhole
+            ? 'rebuilding'
+            : 'live'
     return {
       name: this.#store.name,
       state,
@@ -165,7 +174,7 @@ export class StoreWriter {
         this.#isOpen = false
         await this.#store.close().catch(() => {})
         if (signal.aborted) return
-        if (!(thrown instanceof Superseded)) await this.#recover(toDbsyncError(thrown), signal)
+        if (thrown !== SUPERSEDED) await this.#recover(toDbsyncError(thrown), signal)
       }
     }
   }
@@ -214,14 +223,14 @@ export class StoreWriter {
         views: written.map(({ view }) => view),
       })
       // Many rows go slice by slice, while others change: those go behind them, fewer each time.
-      for (let before = Infinity; ; ) {
+      for (let before = Infinity; ;) {
         const waiting = written.reduce((sum, { rows }) => sum + rows.size, 0)
         if (waiting <= SLICE_ROWS || waiting >= before) break
         before = waiting
         for (const item of written) await this.#put(source, item, take(item.rows))
       }
       const position = await this.#settled(source)
-      if (written.some(({ rows }) => rows.failure !== null)) throw new Superseded()
+      if (written.some(({ rows }) => rows.failure !== null)) throw SUPERSEDED
       // In this block nothing changes: these rows and the position belong together.
       const last = written.map(({ view, rows }) => {
         const { changed, gone } = take(rows)
@@ -289,7 +298,7 @@ export class StoreWriter {
 
   #requireCurrent(source: Source): void {
     this.#stop.signal.throwIfAborted()
-    if (this.#source !== source || !this.#isOpen) throw new Superseded()
+    if (this.#source !== source || !this.#isOpen) throw SUPERSEDED
   }
 
   /** Views that have stopped are no more written; the store may tell its readers. */
@@ -339,6 +348,3 @@ export class StoreWriter {
     return this.#source?.all.find(({ view }) => view.name === name)
   }
 }
-
-/** What is being written is that of a replica that has been replaced, or of a view that has stopped: it is begun anew. */
-class Superseded extends Error {}

@@ -10,7 +10,7 @@ import type { ViewCell } from '../stores/memory-view.ts'
 import type { ViewDefinition } from '../views/define-view.ts'
 import { reachCurrentEnd } from './catch-up.ts'
 import { Continuity } from './continuity.ts'
-import { Deferred } from './deferred.ts'
+import { Lifecycle } from './lifecycle.ts'
 import type { DriftWatch } from './drift-watch.ts'
 import { offeredModels, type ModelRef } from './consumer-options.ts'
 import { ConsumerSet } from './consumer-set.ts'
@@ -25,7 +25,7 @@ import { mayRetry } from './recovery.ts'
 import type { Replica } from './replica.ts'
 import { Rereads } from './rereads.ts'
 import { stopController } from './stop-controller.ts'
-import type { SyncState } from './sync-event.ts'
+import { Stores } from './stores.ts'
 import type { Sync, SyncStatus } from './sync.ts'
 import { TableReading } from './table-reading.ts'
 import { Refreshes } from './refreshes.ts'
@@ -55,8 +55,7 @@ export class SyncEngine implements Omit<Sync, 'changes' | 'addView'> {
   readonly #warn = (code: ErrorCode, message: string): void =>
     this.#options.onEvent({ kind: 'warning', code, message })
   readonly #stop = stopController()
-  #state: SyncState = 'created'
-  #live = new Deferred()
+  readonly #life: Lifecycle
   #loop: Promise<void> | null = null
   #closing: Promise<void> | null = null
   #session: ReplicationSession | null = null
@@ -67,16 +66,19 @@ export class SyncEngine implements Omit<Sync, 'changes' | 'addView'> {
   #building: Replica | null = null
   /** A table of the replica is not what it was read as. */
   #isOutdated = false
+  /** What the views show is what the database held at the position of the pipeline, be there a session or not. */
+  #isExact = false
   /** What the session was opened with. */
   #opened: OpenedStream | null = null
   #xidReference: Xid8 = xid8(0n)
   #reconnects = 0
   readonly #refreshes: Refreshes
+  readonly #stores: Stores
   readonly #changes: ViewChanges
   readonly #rereads = new Rereads(
     () => {
       const isWhole = this.#building === null && !this.#isOutdated
-      if (this.#state === 'hydrating' && isWhole && this.#replica !== null) this.#goLive(this.#replica)
+      if (this.#life.state === 'hydrating' && isWhole && this.#replica !== null) this.#goLive(this.#replica)
     },
     (reader, error) => {
       if (this.#reading.reader === reader && !this.#stop.signal.aborted) this.#rebuild(toDbsyncError(error))
@@ -85,6 +87,7 @@ export class SyncEngine implements Omit<Sync, 'changes' | 'addView'> {
 
   constructor(options: CheckedOptions) {
     this.#options = options
+    this.#life = new Lifecycle((state) => options.onEvent({ kind: 'state', state }))
     this.#control = new ControlSession(options.connection)
     this.#consumed = options.consumers.isNeeded ? this.#makeConsumers(options) : null
     this.#pipeline = new Pipeline(
@@ -92,6 +95,7 @@ export class SyncEngine implements Omit<Sync, 'changes' | 'addView'> {
         onStep: (replica) => {
           if (replica === this.#replica) this.#cells.publish(replica)
           else replica.flush()
+          this.#stores.note()
         },
         onConfirm: (position) => {
           if (this.#session === null) return
@@ -145,11 +149,13 @@ export class SyncEngine implements Omit<Sync, 'changes' | 'addView'> {
       replace: (replica, opened, watch) => this.#replace(replica, opened, watch),
       onProgress: (replica) => this.#reading.tell(replica),
     })
-    this.#prober = new Prober({
-      isNeeded: () => this.#pipeline.unsettled.size > 0 && this.#reading.reader?.isActive !== true,
-      readSnapshot: () => readSnapshot(this.#control),
-      settle: (snapshot) => this.#pipeline.settle(snapshot),
+    this.#stores = new Stores(options, {
+      settle: () => this.#settle(),
+      onEvent: options.onEvent,
+      onFenced: (error) => this.#rebuild(error),
+      onFailed: (error) => void this.#fail(error),
     })
+    this.#prober = new Prober(this.#control, this.#pipeline, () => this.#reading.reader?.isActive === true)
     this.#slotWatch = new SlotWatch({
       control: this.#control,
       slot: () => (this.#session === null ? null : this.#slotName),
@@ -164,27 +170,19 @@ export class SyncEngine implements Omit<Sync, 'changes' | 'addView'> {
     })
   }
 
-  get state(): SyncState {
-    return this.#state
+  get state(): SyncStatus['state'] {
+    return this.#life.state
   }
 
   async start(): Promise<void> {
-    if (this.#state !== 'created') {
-      throw new DbsyncError(
-        'SYNC.STATE',
-        `start() was called on a sync that is ${this.#state}; make a new one with createSync.`,
-      )
-    }
-    this.#setState('connecting')
+    this.#life.begin()
     this.#loop = this.#run()
-    await this.#live.promise
+    await this.#life.live
+    await this.#stores.reach(this.#pipeline.position)
   }
 
   ready(): Promise<void> {
-    if (this.#state === 'created') {
-      return Promise.reject(new DbsyncError('SYNC.STATE', 'ready() was called before start().'))
-    }
-    return this.#live.promise
+    return this.#life.ready()
   }
 
   async catchUp(): Promise<Lsn> {
@@ -193,8 +191,10 @@ export class SyncEngine implements Omit<Sync, 'changes' | 'addView'> {
       await this.#reachEnd(this.#stop.signal)
       // Changes that were passed over are in the views once their table has been read again.
       await this.#watch.clearDoubts()
-      await this.#live.promise
-      return this.#pipeline.position
+      await this.#life.live
+      const { position } = this.#pipeline
+      await this.#stores.reach(position)
+      return position
     } catch (error) {
       // Whoever is told that the sync has stopped finds it so.
       await this.#closing
@@ -203,8 +203,8 @@ export class SyncEngine implements Omit<Sync, 'changes' | 'addView'> {
   }
 
   refresh(tables?: Table | readonly Table[], options: RefreshOptions = {}): Refresh {
-    if (this.#state === 'created' || this.#stop.signal.aborted) {
-      throw new DbsyncError('SYNC.STATE', `refresh() was called on a sync that is ${this.#state}.`)
+    if (this.#life.state === 'created' || this.#stop.signal.aborted) {
+      throw new DbsyncError('SYNC.STATE', `refresh() was called on a sync that is ${this.#life.state}.`)
     }
     return this.#refreshes.start(tables, options)
   }
@@ -245,8 +245,9 @@ export class SyncEngine implements Omit<Sync, 'changes' | 'addView'> {
       replica: this.#building ?? this.#changes.beside ?? this.#replica,
       refreshes: this.#refreshes,
       cells: this.#cells,
+      stores: this.#stores,
     })
-    return { state: this.#state, ...status, reconnects: this.#reconnects }
+    return { state: this.#life.state, ...status, reconnects: this.#reconnects }
   }
 
   close(): Promise<void> {
@@ -259,8 +260,9 @@ export class SyncEngine implements Omit<Sync, 'changes' | 'addView'> {
   }
 
   async #close(failure: DbsyncError | null): Promise<void> {
-    if (failure === null) this.#setState('closing')
     const reason = failure ?? new DbsyncError('SYNC.CLOSED', 'The sync is closed.')
+    if (failure === null) this.#life.set('closing')
+    if (this.#stores.isNeeded) await this.#stores.close(reason, failure === null ? CLOSE_GRACE_MS : 0)
     this.#stop.abort(reason)
     this.#prober.stop()
     this.#watch.stop()
@@ -273,10 +275,7 @@ export class SyncEngine implements Omit<Sync, 'changes' | 'addView'> {
     if (failure === null) await this.#loop?.catch(() => {})
     this.#pipeline.dropSpill()
     this.#cells.end(failure)
-    this.#live.reject(reason)
-    this.#live = new Deferred()
-    this.#live.reject(reason)
-    this.#setState(failure === null ? 'closed' : 'failed')
+    this.#life.end(failure === null ? 'closed' : 'failed', reason)
   }
 
   async #fail(error: DbsyncError): Promise<void> {
@@ -308,9 +307,8 @@ export class SyncEngine implements Omit<Sync, 'changes' | 'addView'> {
         await this.#fail(error)
         return
       }
-      if (this.#state === 'live') this.#live = new Deferred()
       this.#cells.goStale()
-      this.#setState('reconnecting')
+      this.#life.leave('reconnecting')
       this.#reconnects += 1
       const waitMs = backoff.nextMs()
       this.#options.onEvent({ kind: 'reconnecting', error, attempt: backoff.attempts, waitMs })
@@ -368,11 +366,12 @@ export class SyncEngine implements Omit<Sync, 'changes' | 'addView'> {
     this.#pipeline.feed(replica)
     await session.start(slot.name, this.#options.publication, this.#pipeline)
     this.#stop.signal.throwIfAborted()
+    if (!isContinued) this.#stores.takeOver()
     this.#continuity.noteStreaming()
     this.#prober.start()
     this.#slotWatch.start()
     this.#watch.start()
-    if (!isContinued) this.#setState('hydrating')
+    if (!isContinued) this.#life.set('hydrating')
     const live = isContinued ? this.#rereads.settled() : this.#reading.hydrate(replica, opened)
     live.then(
       () => {
@@ -390,6 +389,8 @@ export class SyncEngine implements Omit<Sync, 'changes' | 'addView'> {
   /** Begins with a replica that is to be read, whose tables are watched from now on; no step shows the former any more. */
   async #build(replica: Replica, opened: OpenedStream): Promise<Replica> {
     this.#building = replica
+    this.#isExact = false
+    this.#stores.attach(null)
     this.#pipeline.feed(null)
     this.#isOutdated = false
     this.#watch.take(await this.#watch.open(replica, opened), replica)
@@ -413,11 +414,9 @@ export class SyncEngine implements Omit<Sync, 'changes' | 'addView'> {
       this.#rebuild(new DbsyncError('SNAPSHOT.RELATION_CHANGED', reason, { details: { model } }))
       return
     }
-    if (this.#state === 'live') {
-      this.#live = new Deferred()
-      this.#setState('hydrating')
-    }
+    if (this.#life.isLive) this.#life.leave('hydrating')
     this.#changes.abandon()
+    this.#isExact = false
     this.#cells.goStale(replica.viewsOver(model))
     reader.readAgain()
     this.#rereads.start(reader, table)
@@ -435,7 +434,7 @@ export class SyncEngine implements Omit<Sync, 'changes' | 'addView'> {
   /** What readers see, between a beginning and an end of being live. */
   #liveNow(): LiveSync | null {
     const [replica, reader, opened] = [this.#replica, this.#reading.reader, this.#opened]
-    if (this.#state !== 'live' || this.#session === null || this.#isOutdated) return null
+    if (!this.#life.isLive || this.#session === null || this.#isOutdated) return null
     return replica === null || reader === null || opened === null ? null : { replica, reader, opened }
   }
 
@@ -443,9 +442,16 @@ export class SyncEngine implements Omit<Sync, 'changes' | 'addView'> {
   #goLive(replica: Replica, isSame = false): void {
     this.#building = null
     this.#replica = replica
+    this.#isExact = true
     this.#cells.goLive(replica, () => this.#applyDemand(), isSame)
-    this.#setState('live')
-    this.#live.resolve()
+    this.#stores.attach(replica)
+    this.#life.goLive()
+  }
+
+  /** Where the views stand, with nothing of the stream half shown; null while there is no such moment. */
+  #settle(): Lsn | null {
+    if (!this.#isExact || this.#isOutdated) return null
+    return this.#pipeline.settleStep() ? this.#pipeline.position : null
   }
 
   async #leaveSession(): Promise<void> {
@@ -485,16 +491,10 @@ export class SyncEngine implements Omit<Sync, 'changes' | 'addView'> {
     const session = this.#session
     if (session === null || session.isPaused) return
     session.pause()
-    if (this.#state !== 'live') this.#waiting('consumers, for whom as much waits as may be kept in memory')
+    if (!this.#life.isLive) this.#waiting('consumers, for whom as much waits as may be kept in memory')
   }
 
   #waiting(reason: string): void {
     this.#options.onEvent({ kind: 'waiting', reason })
-  }
-
-  #setState(state: SyncState): void {
-    if (this.#state === state) return
-    this.#state = state
-    this.#options.onEvent({ kind: 'state', state })
   }
 }

@@ -7,6 +7,7 @@ import type { TableProgress } from './replica.ts'
 import type { AnyChange } from '../changes/change.ts'
 import type { ModelRef } from './consumer-options.ts'
 import type { ViewSet } from './options.ts'
+import type { StoreStatus } from './store-writer.ts'
 import type { SyncState } from './sync-event.ts'
 import type { SyncTransaction } from './transaction-feed.ts'
 
@@ -40,6 +41,8 @@ export interface SyncStatus {
     readonly rows: number | null
     readonly lsn: Lsn
   }[]
+  /** The places where views are written. */
+  readonly stores: readonly StoreStatus[]
   /** Transactions delivered that no snapshot has shown visible yet. */
   readonly unsettled: number
   readonly reconnects: number
@@ -64,7 +67,7 @@ export interface Sync<Views extends ViewSet = ViewSet, Changes = AnyChange> exte
   readonly state: SyncState
   /**
    * Checks server, role and tables, makes publication and slot, reads the tables while the stream runs, and resolves
-   * once every view is live. Call it once.
+   * once every view is live and written wherever it is to be written. Call it once.
    *
    * Throws: POSTGRES.*, CONTRACT.*, CHANGES.REPLICA_IDENTITY, PUBLICATION.INCOMPLETE, SLOT.*; then the sync has failed and
    *   has left nothing running.
@@ -73,7 +76,8 @@ export interface Sync<Views extends ViewSet = ViewSet, Changes = AnyChange> exte
   /** Resolves when every view is live: at once, or after the reconnect that is under way. Throws: what stopped the sync. */
   ready(): Promise<void>
   /**
-   * Resolves once everything that was committed before this call is in the views, and returns the position.
+   * Resolves once everything that was committed before this call is in the views, and written wherever they are written; returns
+   * the position.
    * Throws: SYNC.STATE before `start`, SYNC.CLOSED, what stopped the sync.
    */
   catchUp(): Promise<Lsn>

@@ -48,11 +48,12 @@ export class ViewCells {
     return [...this.#definitions.values()]
   }
 
-  /** The tables that the views need and nothing in them. Throws: VIEW.*. */
-  compile(): ViewNetwork {
+  /** The tables that the views need, and some more views, and nothing in them. Throws: VIEW.*. */
+  compile(more: readonly ViewDefinition[] = []): ViewNetwork {
     return compileViews(
       this.#options.schema,
-      this.definitions.map((view) => view.ir),
+      [...this.definitions, ...more].map(({ ir }) => ir),
+      this.#options.stores.views.map(({ ir }) => ir),
     )
   }
 

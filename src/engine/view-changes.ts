@@ -160,10 +160,7 @@ export class ViewChanges {
     live: LiveSync,
   ): Promise<{ readonly next: Replica; readonly opened: OpenedStream }> {
     const { control, options, pipeline, cells, signal, onWait } = this.#host
-    const compiled = compileViews(
-      options.schema,
-      [...cells.definitions, view].map(({ ir }) => ir),
-    )
+    const compiled = cells.compile([view])
     const needs = tableNeeds(options, compiled)
     const wasLive = live.replica.failure !== null
     const { checked, broken } = await checkDatabase({ control, options, signal, wasLive, onWait }, needs)

@@ -1,0 +1,59 @@
+import type { DbsyncError } from '../core/errors.ts'
+import type { Lsn } from '../core/lsn.ts'
+import { storedViewOf } from '../stores/stored-view.ts'
+import type { Replica } from './replica.ts'
+import { makeStores } from './make-stores.ts'
+import type { CheckedOptions } from './options.ts'
+import { StoreWriter, type StoreStatus, type StoreWriterHost } from './store-writer.ts'
+
+/** All stores of a sync, each with a writer of its own. */
+export class Stores {
+  readonly #writers: readonly StoreWriter[]
+  #attached: Replica | null = null
+
+  /** Throws: CONFIG.INVALID_OPTIONS, STORE.UNSUPPORTED. */
+  constructor(options: CheckedOptions, host: StoreWriterHost) {
+    this.#writers = makeStores(options).map(
+      ({ store, views }) => new StoreWriter(store, views.map(storedViewOf), host),
+    )
+  }
+
+  /** Whether anything is written anywhere. */
+  get isNeeded(): boolean {
+    return this.#writers.length > 0
+  }
+
+  get status(): readonly StoreStatus[] {
+    return this.#writers.map((writer) => writer.status)
+  }
+
+  /** The sync holds the slot: it may write, and whoever wrote before may not. */
+  takeOver(): void {
+    for (const writer of this.#writers) writer.takeOver()
+  }
+
+  /** What is written from now on; null: nothing. A replica that is written already goes on where it is. */
+  attach(replica: Replica | null): void {
+    if (replica === this.#attached) {
+      this.note()
+      return
+    }
+    this.#attached = replica
+    for (const writer of this.#writers) writer.attach(replica?.compiled.stored ?? null)
+  }
+
+  /** Something may have changed. */
+  note(): void {
+    for (const writer of this.#writers) writer.note()
+  }
+
+  /** Resolves once all stores show everything before the position. Throws: what stopped a writer. */
+  async reach(position: Lsn): Promise<void> {
+    await Promise.all(this.#writers.map((writer) => writer.reach(position)))
+  }
+
+  /** Writes what waits, at most so long, and lets go of the stores. */
+  async close(reason: DbsyncError, graceMs: number): Promise<void> {
+    await Promise.all(this.#writers.map((writer) => writer.close(reason, graceMs)))
+  }
+}

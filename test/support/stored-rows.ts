@@ -1,0 +1,45 @@
+import type pg from 'pg'
+import type { RowTexts } from '../../src/ivm/pending-rows.ts'
+import type { ViewDefinition } from '../../src/views/define-view.ts'
+import { queryOutputs } from '../../src/views/query-outputs.ts'
+import { TEXT_SETTINGS } from './canonical-text.ts'
+
+/** The rows on which a store and a view's SQL on the server now disagree, text for text, in a line each. */
+export async function storedDifferences(
+  view: ViewDefinition,
+  stored: Iterable<RowTexts>,
+  client: pg.ClientBase,
+): Promise<readonly string[]> {
+  await client.query(TEXT_SETTINGS)
+  const outputs = queryOutputs(view.ir.query)
+  const { rows } = await client.query<(string | null)[]>({
+    text: view.sql,
+    rowMode: 'array',
+    types: { getTypeParser: () => (text: string) => text },
+  })
+  const canonical = (row: RowTexts): string =>
+    JSON.stringify(row.map((text, at) => canonicalText(text, outputs[at]?.expression.type.pgType ?? '')))
+  const expected = new Set(rows.map(canonical))
+  const actual = new Set([...stored].map(canonical))
+  return [
+    ...[...expected].filter((row) => !actual.has(row)).map((row) => `${view.name}: lacks ${row}`),
+    ...[...actual].filter((row) => !expected.has(row)).map((row) => `${view.name}: has ${row}`),
+  ]
+}
+
+/** Texts that mean one value of a type are one text: the order of members in JSON, the exponent of a float. */
+function canonicalText(text: string | null, pgType: string): unknown {
+  if (text === null) return null
+  if (pgType === 'jsonb' || pgType === 'json') return sorted(JSON.parse(text))
+  return pgType === 'double precision' || pgType === 'real' ? Number(text) : text
+}
+
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted)
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(
+    Object.entries(value)
+      .toSorted(([a], [b]) => (a < b ? -1 : 1))
+      .map(([name, member]) => [name, sorted(member)]),
+  )
+}
