@@ -1,5 +1,6 @@
 import pg from 'pg'
 import { DbsyncError, isDbsyncError } from '../core/errors.ts'
+import { closeClient } from './close-client.ts'
 import { connectSql, socketOf } from './connect.ts'
 import { assertOwnBackend } from './pooler.ts'
 import type { ConnectionTarget } from './resolve-connection.ts'
@@ -7,7 +8,6 @@ import { serverError } from './server-error.ts'
 
 /** No question of ours takes so long on a session that is alive. */
 const QUERY_TIMEOUT_MS = 10_000
-const CLOSE_MS = 2_000
 
 /** One ordinary SQL session for everything that is asked now and then; opened when needed, again after a loss. */
 export class ControlSession {
@@ -73,9 +73,7 @@ export class ControlSession {
     const client = this.#client ?? (await this.#connecting?.catch(() => null)) ?? null
     this.#client = null
     if (client === null) return
-    const timer = setTimeout(() => socketOf(client).destroy(), CLOSE_MS)
-    await client.end().catch(() => {})
-    clearTimeout(timer)
+    await closeClient(client)
   }
 
   async #connect(): Promise<pg.Client> {
