@@ -88,6 +88,12 @@ const SAFE: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     order: 'quoted identifiers',
     'range.limit': 'a number of ChunkSize',
   },
+  'src/stores/postgres/table-ddl.ts': {
+    table: 'of tableName',
+    column: 'of quoteIdentifier',
+    "lines.join(',\\n')": 'quoted identifiers, types of the contract and constants',
+    'list(names)': 'quoted identifiers',
+  },
   'src/views/sql/aggregate-sql.ts': {
     'writer.write(filter)': 'of writeExpression',
     'writeCall(aggregate, writer)': 'looked at like any other',
@@ -160,6 +166,10 @@ const SAFE: Readonly<Record<string, Readonly<Record<string, string>>>> = {
 /** Places where a statement is part of a message to a person, by the end of what stands before them. */
 const MESSAGES: Readonly<Record<string, readonly string[]>> = {
   'src/engine/diagnose.ts': ['Role "${role}'],
+  'src/stores/postgres/check-table.ts': [
+    "(${names.map(({ name }) => name).join(', ')}",
+    'on PostgreSQL ${Math.floor(serverVersion / 10_000)}',
+  ],
   'src/postgres/check-publication.ts': ['${message}', 'Publication "${name}'],
   'src/postgres/check-removal.ts': ['Publication "${name}', 'belongs to role "${publication.owner}'],
   'src/postgres/preflight.ts': ['Role "${server.role}'],

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { quoteIdentifier } from '../../core/quote.ts'
+import { tableName } from '../../postgres/table-name.ts'
 import type { TypeIr } from '../../views/view-ir.ts'
 import type { StoredView } from '../view-store.ts'
 import { checkTable } from './check-table.ts'
@@ -84,7 +85,7 @@ export function tableParts(
 export function createTable(view: StoredView, name: TableName, options: TableOptions): readonly string[] {
   checkTable(view, name, options)
   const parts = tableParts(view, name, options.indexes)
-  const table = `${quoteIdentifier(name.schema)}.${quoteIdentifier(name.table)}`
+  const table = tableName(name)
   const columns = tableColumns(view, options).map(
     ({ name: column, sqlType, notNull }) =>
       `${quoteIdentifier(column)} ${sqlType}${notNull ? ' NOT NULL' : ''}`,
