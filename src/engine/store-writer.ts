@@ -201,8 +201,9 @@ export class StoreWriter {
     this.#isOpening = false
     this.#mustTakeOver = false
     this.#isRetrying = false
-    // A commit whose answer was lost may have happened: its rows are written once more, which changes nothing.
-    if (takeOver || (position !== this.#position && position !== this.#attempted)) this.#isWhole = true
+    // A commit whose answer was lost may have happened: its rows are written once more, which changes nothing. Any other position
+    // is not what this writer left.
+    if (position !== this.#position && position !== this.#attempted) this.#isWhole = true
     this.#position = position
   }
 
@@ -306,6 +307,12 @@ export class StoreWriter {
     for (const { view, rows } of all) {
       if (rows.failure === null || this.#failed.has(view.name)) continue
       this.#failed.set(view.name, rows.failure)
+      this.#host.onEvent({
+        kind: 'view-not-written',
+        store: this.#store.name,
+        view: view.name,
+        error: rows.failure,
+      })
       await this.#store.fail?.(view, rows.failure.code)
     }
   }
@@ -320,8 +327,7 @@ export class StoreWriter {
     }
     const refused = error.code === 'STORE.ROW_REFUSED' ? this.#writtenAs(error.details['view']) : undefined
     if (refused !== undefined) {
-      refused.rows.fail(error)
-      this.#host.onEvent({ kind: 'view-failed', view: refused.view.name, error })
+      refused.fail(error)
       return
     }
     if (error.recovery !== 'retry' && error.recovery !== 'reconnect') {
@@ -344,7 +350,7 @@ export class StoreWriter {
     await sleep(waitMs, signal).catch(() => {})
   }
 
-  #writtenAs(name: unknown): Written | undefined {
-    return this.#source?.all.find(({ view }) => view.name === name)
+  #writtenAs(name: unknown): PendingRows | undefined {
+    return this.#source?.all.find(({ view }) => view.name === name)?.rows
   }
 }

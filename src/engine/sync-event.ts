@@ -78,6 +78,13 @@ export type SyncEvent =
       readonly waitMs: number
       readonly pending: number
     }
+  | {
+      /** A view has stopped, or a store refused a row of it: its rows there stay as they are. The other views are written on. */
+      readonly kind: 'view-not-written'
+      readonly store: string
+      readonly view: string
+      readonly error: DbsyncError
+    }
   | { readonly kind: 'view-failed'; readonly view: string; readonly error: DbsyncError }
   | {
       readonly kind: 'handler-retry'

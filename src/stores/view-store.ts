@@ -59,9 +59,12 @@ export interface ViewStore {
    */
   open(views: readonly StoredView[], options: { readonly takeOver: boolean }): Promise<Lsn | null>
   begin(batch: StoreBatch): Promise<void>
-  /** Rows of a view go; `keys` have the values of the view's key, in its order. Before the upserts of a batch. */
+  /**
+   * Rows of a view go; `keys` have the values of the view's key, in its order. A batch may name a key several times: the last
+   * call counts.
+   */
   delete(view: StoredView, keys: readonly StoredValues[]): Promise<void>
-  /** Rows of a view come or change; values in the order of its columns. At most one row of a key in a batch. */
+  /** Rows of a view come or change; values in the order of its columns. No two rows of a call have one key. */
   upsert(view: StoredView, rows: readonly StoredValues[]): Promise<void>
   /** Ends the batch: the store shows the views at this position. */
   commit(position: Lsn): Promise<void>

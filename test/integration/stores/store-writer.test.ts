@@ -118,6 +118,27 @@ test('a store that is fenced makes its sync wait for the slot and write all anew
   await sync.close()
 })
 
+test('a store that comes back without what was written gets all of it again', async () => {
+  await using db = await testDatabase()
+  await seedVisits(db)
+  const server = new MapServer()
+  let isLost = false
+  const store = new MapStore(server, (step) => {
+    if (!isLost || step !== 'begin') return
+    isLost = false
+    server.rows.clear()
+    server.position = null
+    throw new DbsyncError('STORE.UNAVAILABLE', 'restarted')
+  })
+  const { sync } = exampleSync(db.url, target(store))
+  await sync.start()
+  isLost = true
+  await db.query("UPDATE visit SET visit_rating = 5 WHERE restaurant_id = 'r1'")
+  await sync.catchUp()
+  await expectStored(db, server)
+  await sync.close()
+})
+
 test('a view whose row the store refuses stops there, and the others go on', async () => {
   await using db = await testDatabase()
   await seedVisits(db)
@@ -138,7 +159,7 @@ test('a view whose row the store refuses stops there, and the others go on', asy
   expect(server.rows.get('grand_total')?.size).toBe(1)
   expect([...(server.rows.get('user_spend') ?? [])]).toEqual(before)
   expect(server.failed).toEqual(new Map([['user_spend', 'STORE.ROW_REFUSED']]))
-  expect(events.filter(({ kind }) => kind === 'view-failed')).toHaveLength(1)
+  expect(events.filter(({ kind }) => kind === 'view-not-written')).toHaveLength(1)
   expect(sync.status().stores).toMatchObject([{ failed: ['user_spend'] }])
   // In memory it is what it was.
   expect(sync.views.userSpend.size).toBeGreaterThan(0)

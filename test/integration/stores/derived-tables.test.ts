@@ -1,0 +1,103 @@
+import { createSync, defineView, eq, type ViewDefinition } from 'prisma-dbsync'
+import { expect, test } from 'vitest'
+import { Restaurant, schema, Visit } from '../../../generated/dbsync/index.ts'
+import { testDatabase, type TestDatabase } from '../../support/database.ts'
+import { cutStream, until } from '../../support/faults.ts'
+import { exampleSync, exampleViews } from '../../support/views.ts'
+import { seedVisits, startWriters } from '../../support/workload.ts'
+
+const TABLES = { restaurantRating: {}, userSpend: {}, grandTotal: {} }
+
+/** Rows on which the derived tables and the views' SQL disagree. */
+async function expectDerived(db: TestDatabase, views: readonly ViewDefinition[]): Promise<void> {
+  const found: unknown[] = []
+  for (const { name, sql, ir } of views) {
+    const columns = ir.query.kind === 'select' ? ir.query.select.map((output) => `"${output.name}"`) : ['*']
+    const table = `SELECT ${columns.join(', ')} FROM derived.${name}`
+    found.push(
+      ...(await db.query(`(${sql}) EXCEPT ALL (${table})`)).map((row) => [name, 'lacks', row]),
+      ...(await db.query(`(${table}) EXCEPT ALL (${sql})`)).map((row) => [name, 'has', row]),
+    )
+  }
+  expect(found).toEqual([])
+}
+
+const VIEWS = Object.values(exampleViews)
+
+test('derived tables are the views’ SQL after every catchUp, under writers, cuts of the stream and restarts', async () => {
+  await using db = await testDatabase()
+  await seedVisits(db, 2_400)
+  const seed = Number(process.env['DBSYNC_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
+  for (let run = 0; run < 3; run += 1) {
+    const { sync, events } = exampleSync(db.url, { tables: TABLES })
+    await sync.start()
+    const writers = startWriters(await Promise.all([db.connect(), db.connect()]), seed + run)
+    await until(() => sync.status().changes > 200)
+    if (run === 1) await cutStream(db)
+    await until(() => sync.status().changes > 400)
+    await writers.stop()
+    await sync.catchUp()
+    await expectDerived(db, VIEWS)
+    expect(events.filter(({ kind }) => kind === 'failed')).toEqual([])
+    await sync.close()
+    // Away: what changes meanwhile is found by comparing.
+    await db.query('UPDATE visit SET visit_rating = 1 + (visit_rating + 1) % 5 WHERE user_id % 7 = 0')
+  }
+}, 60_000)
+
+test('a restart writes only what differs, and readers have the old rows until then', async () => {
+  await using db = await testDatabase()
+  await seedVisits(db)
+  const first = exampleSync(db.url, { tables: TABLES })
+  await first.sync.start()
+  await first.sync.close()
+  const before = await db.query<{ id: string; xmin: string }>(
+    'SELECT id, xmin::text FROM derived.restaurant_rating ORDER BY id',
+  )
+  await db.query("UPDATE visit SET visit_rating = 5 WHERE restaurant_id = 'r3'")
+  const second = exampleSync(db.url, { tables: TABLES })
+  await second.sync.start()
+  const after = await db.query<{ id: string; xmin: string }>(
+    'SELECT id, xmin::text FROM derived.restaurant_rating ORDER BY id',
+  )
+  const changed = after.filter(({ id, xmin }) => before.find((row) => row.id === id)?.xmin !== xmin)
+  expect(changed.map(({ id }) => id)).toEqual(['r3'])
+  await expectDerived(db, VIEWS)
+  await second.sync.close()
+})
+
+test('writing derived tables does not feed back: with no writers nothing is written', async () => {
+  await using db = await testDatabase()
+  await seedVisits(db)
+  const { sync } = exampleSync(db.url, { tables: TABLES })
+  await sync.start()
+  await db.query('UPDATE visit SET visit_rating = 4')
+  await sync.catchUp()
+  const state = (): Promise<unknown> => db.query('SELECT lsn, xmin::text FROM dbsync.checkpoint')
+  const before = await state()
+  await new Promise((done) => setTimeout(done, 1_500))
+  expect(await state()).toEqual(before)
+  await sync.close()
+})
+
+test('a table that only a derived table needs is kept without a view in memory', async () => {
+  await using db = await testDatabase()
+  await seedVisits(db)
+  const visits = defineView('visited', (q) =>
+    q
+      .from({ v: Visit })
+      .innerJoin({ r: Restaurant }, ({ v, r }) => eq(r.id, v.restaurantId))
+      .select(({ v, r }) => ({
+        user: v.userId,
+        restaurant: v.restaurantId,
+        name: r.name,
+        spent: v.amountSpent,
+      })),
+  )
+  await using sync = createSync({ schema, connection: db.url, tables: { visits } })
+  await sync.start()
+  expect(Object.keys(sync.views)).toEqual([])
+  await db.query("UPDATE restaurant SET name = 'Neu' WHERE id = 'r2'; DELETE FROM visit WHERE user_id = 3")
+  await sync.catchUp()
+  await expectDerived(db, [visits])
+})
