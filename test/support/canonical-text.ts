@@ -127,4 +127,4 @@ function jsonText(value: unknown): string {
 type ArrayParser = (literal: string) => readonly (string | null)[]
 
 /** node-pg's own reading of a text[]; its types leave that one out. */
-const arrayElements = (pg.types.getTypeParser as (oid: number) => ArrayParser)(1009)
+export const arrayElements = (pg.types.getTypeParser as (oid: number) => ArrayParser)(1009)

@@ -2,7 +2,8 @@ import type pg from 'pg'
 import type { RowTexts } from '../../src/ivm/pending-rows.ts'
 import type { ViewDefinition } from '../../src/views/define-view.ts'
 import { queryOutputs } from '../../src/views/query-outputs.ts'
-import { TEXT_SETTINGS } from './canonical-text.ts'
+import type { TypeIr } from '../../src/views/view-ir.ts'
+import { arrayElements, TEXT_SETTINGS } from './canonical-text.ts'
 
 /** The rows on which a store and a view's SQL on the server now disagree, text for text, in a line each. */
 export async function storedDifferences(
@@ -18,7 +19,7 @@ export async function storedDifferences(
     types: { getTypeParser: () => (text: string) => text },
   })
   const canonical = (row: RowTexts): string =>
-    JSON.stringify(row.map((text, at) => canonicalText(text, outputs[at]?.expression.type.pgType ?? '')))
+    JSON.stringify(row.map((text, at) => canonicalText(text, outputs[at]?.expression.type)))
   const expected = new Set(rows.map(canonical))
   const actual = new Set([...stored].map(canonical))
   return [
@@ -27,11 +28,20 @@ export async function storedDifferences(
   ]
 }
 
-/** Texts that mean one value of a type are one text: the order of members in JSON, the exponent of a float. */
-function canonicalText(text: string | null, pgType: string): unknown {
-  if (text === null) return null
-  if (pgType === 'jsonb' || pgType === 'json') return sorted(JSON.parse(text))
-  return pgType === 'double precision' || pgType === 'real' ? Number(text) : text
+/** Texts that mean one value of a type are one text: the order of members in JSON, the exponent of a float, the quotes in a list. */
+function canonicalText(text: string | null, type: TypeIr | undefined): unknown {
+  if (text === null || type === undefined) return text
+  if (type.list) return arrayElements(text).map((element) => canonicalText(element, { ...type, list: false }))
+  switch (type.pgType) {
+    case 'json':
+    case 'jsonb':
+      return sorted(JSON.parse(text))
+    case 'double precision':
+    case 'real':
+      return Number(text)
+    default:
+      return text
+  }
 }
 
 function sorted(value: unknown): unknown {

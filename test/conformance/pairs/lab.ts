@@ -7,6 +7,7 @@ import type { Transaction } from '../../../src/wal/transaction.ts'
 import { TEXT_SETTINGS } from '../../support/canonical-text.ts'
 import { compareView, formatDifference } from '../../support/compare-view.ts'
 import type { TestDatabase } from '../../support/database.ts'
+import { StoredMirror } from '../../support/stored-mirror.ts'
 import type { TextRow } from '../mirror.ts'
 import type { History } from './history.ts'
 import { stateText } from './row-text.ts'
@@ -137,6 +138,13 @@ export class Lab {
     const network = compileViews(
       schema,
       views.map(({ ir }) => ir),
+      views.filter(({ ir }) => ir.key !== null).map(({ ir }) => ir),
+    )
+    const stored = new Map(
+      views.flatMap((view) => {
+        const pending = network.stored.get(view.name)
+        return pending === undefined ? [] : [[view, new StoredMirror(view, pending)] as const]
+      }),
     )
     const follower = this.follow(network)
     // Half of them keep their changes, which is another way through the engine.
@@ -155,9 +163,33 @@ export class Lab {
         if (state === undefined || state.failure !== null) failed.add(view.name)
         else onState(view.name, stateText(state))
       }
+      for (const mirror of stored.values()) if (transaction % 3 !== 1) mirror.write(transaction % 3 === 0)
+      if (faults.length === 0 && transaction === history.length) {
+        for (const [view, mirror] of stored) {
+          const found = failed.has(view.name) ? [] : await this.#compareStored(network, view, mirror)
+          if (found.length > 0) faults.push({ view: view.name, transaction: transaction - 1, found })
+        }
+      }
       if (faults.length > 0) return faults
     }
     return []
+  }
+
+  /** How what was written elsewhere of a view differs from its SQL now. */
+  async #compareStored(
+    network: ViewNetwork,
+    view: ViewDefinition,
+    mirror: StoredMirror,
+  ): Promise<readonly string[]> {
+    const failure = network.stored.get(view.name)?.failure ?? null
+    if (failure !== null) return [`its rows are not kept: ${failure.code}: ${failure.message}`]
+    mirror.write()
+    try {
+      return await mirror.compare(this.#client)
+    } catch (error) {
+      if (!isRefusal(error)) throw error
+      return [`the rows are kept, the server says ${error.code}: ${error.message}`]
+    }
   }
 
   async #refusal(view: ViewDefinition): Promise<string | null> {
