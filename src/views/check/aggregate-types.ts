@@ -1,5 +1,6 @@
 import { parsePgTypeName } from '../../values/pg-type.ts'
 import { capabilityOf } from './capabilities.ts'
+import { BOOLEAN } from '../make-condition.ts'
 import type { AggregateName, TypeIr } from '../view-ir.ts'
 
 /** What an aggregate answers; or why it does not take its argument. */
@@ -63,7 +64,7 @@ export function typeAggregate(name: AggregateName, argument: TypeIr): AggregateT
     case 'boolAnd':
     case 'boolOr':
       if (base !== 'boolean') return { needs: 'conditions' }
-      return { type: { scalar: 'Boolean', pgType: 'boolean', list: false, nullable: true } }
+      return { type: BOOLEAN }
     case 'arrayAgg':
       if (argument.list) {
         return {

@@ -1,10 +1,11 @@
 import { capabilityOf } from './capabilities.ts'
-import { columnsIn, describe, nameOf, refuse, type Checked, type CheckScope } from './check-column.ts'
+import { describe, nameOf, refuse, type Checked, type CheckScope } from './check-column.ts'
 import { checkExpression } from './check-predicate.ts'
 import { isOrder } from '../build/order.ts'
-import { sameExpression } from './same-expression.ts'
 import { isSortable } from './sortable.ts'
+import { sameExpression } from '../same-expression.ts'
 import type { AggregateIr, ExpressionIr, OrderIr } from '../view-ir.ts'
+import { aliasesIn } from '../walk-ir.ts'
 
 /** Checks ORDER BY inside an aggregate: that each item can be sorted, and that no order is left to Postgres. */
 export function checkAggregateOrder(
@@ -54,7 +55,7 @@ function adviceFor(scope: CheckScope, argument: ExpressionIr, order: readonly Or
     order.some(({ expression }) => sameExpression(expression, value))
   // Equal values that look different would still leave a choice.
   if (isOrdered(argument) && capabilityOf(argument.type).key) return null
-  const read = new Set(columnsIn(argument).map(({ source }) => source))
+  const read = aliasesIn(argument)
   const sources = scope.sources.filter(({ alias }) => read.has(alias))
   const nameless = sources.find(({ key }) => key === null)
   if (nameless !== undefined) {

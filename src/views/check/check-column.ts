@@ -1,5 +1,4 @@
 import type { Schema } from '../../contract/schema-contract.ts'
-import { partsOf } from '../build/aggregate-parts.ts'
 import { capabilityOf, type Capability } from './capabilities.ts'
 import { isExpression, type Aggregate, type ColumnRef } from '../build/expression.ts'
 import { MISPLACED_MOVING_TIME } from '../functions/time-functions.ts'
@@ -125,22 +124,6 @@ export function nameOf(expression: ExpressionIr): string {
       return 'a constant'
     default:
       return 'a nested result'
-  }
-}
-
-/** Every column in an expression; of a nested result those of the query around it. */
-export function columnsIn(expression: ExpressionIr): readonly ColumnIr[] {
-  switch (expression.kind) {
-    case 'column':
-      return [expression]
-    case 'call':
-      return expression.args.flatMap(columnsIn)
-    case 'aggregate':
-      return partsOf(expression).flatMap(columnsIn)
-    case 'nested':
-      return columnsIn(expression.on).filter(({ source }) => source !== expression.source.alias)
-    default:
-      return []
   }
 }
 

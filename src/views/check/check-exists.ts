@@ -10,6 +10,8 @@ import { queryOutputs } from '../query-outputs.ts'
 import type { RawExists } from '../build/raw-query.ts'
 import { refuseSubqueries, subqueryOf } from './refuse-subqueries.ts'
 import { isExpression } from '../build/expression.ts'
+import { anyNullable } from '../functions/types.ts'
+import { conjunction, equality } from '../make-condition.ts'
 import type { CallIr, ColumnIr, ExistsIr } from '../view-ir.ts'
 
 /** Checks `whereExists` and `whereNotExists`. */
@@ -43,7 +45,7 @@ export function checkWhere(
   conditions: readonly unknown[],
 ): CheckedWhere {
   const exists: ExistsIr[] = []
-  const checked = conditions.flatMap(rawConjuncts).map((condition): CallIr | null => {
+  const checked = conditions.flatMap(rawConjuncts).map((condition): Checked<CallIr> => {
     const subquery = subqueryOf(condition)
     if (subquery === null) {
       return refuseSubqueries(scope.problems, condition, 'where')
@@ -57,19 +59,8 @@ export function checkWhere(
     if (one !== null) exists.push(one)
     return null
   })
-  return { condition: conjunction(checked.filter((condition) => condition !== null)), exists }
-}
-
-/** All conditions as one; null without any. */
-export function conjunction(conditions: readonly CallIr[]): CallIr | null {
-  if (conditions.length < 2) return conditions[0] ?? null
-  const nullable = conditions.some(({ type }) => type.nullable)
-  return {
-    kind: 'call',
-    name: 'and',
-    args: conditions,
-    type: { scalar: 'Boolean', pgType: 'boolean', list: false, nullable },
-  }
+  const all = checked.filter((condition) => condition !== null)
+  return { condition: conjunction(all, anyNullable(all)), exists }
 }
 
 /** `x IN (SELECT y …)` as a whole condition is true exactly where a row with `y = x` exists. */
@@ -101,16 +92,10 @@ function checkInQuery(
     )
   }
   if (!checkPair(scope, { own, other: tested }, place)) return null
-  const nullable = own.type.nullable || tested.type.nullable
   return {
     negated: false,
     source: { alias, from: { kind: 'query', query: inner.query } },
-    on: {
-      kind: 'call',
-      name: 'eq',
-      args: [own, tested],
-      type: { scalar: 'Boolean', pgType: 'boolean', list: false, nullable },
-    },
+    on: equality(own, tested, anyNullable([own, tested])),
   }
 }
 

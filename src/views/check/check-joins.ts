@@ -1,14 +1,8 @@
 import { parsePgTypeName } from '../../values/pg-type.ts'
 import { capabilityOf } from './capabilities.ts'
-import { columnsIn, label, refuse, type CheckScope } from './check-column.ts'
+import { label, refuse, type CheckScope } from './check-column.ts'
 import type { CallIr, ExpressionIr } from '../view-ir.ts'
-
-/** The parts of a conjunction. */
-export function conjuncts(expression: ExpressionIr): readonly ExpressionIr[] {
-  return expression.kind === 'call' && expression.name === 'and'
-    ? expression.args.flatMap(conjuncts)
-    : [expression]
-}
+import { columnsIn, conjuncts } from '../walk-ir.ts'
 
 /** A value of the new relation and the value of earlier ones that it equals. */
 export interface JoinPair {

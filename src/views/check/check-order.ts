@@ -4,7 +4,7 @@ import { checkExpression } from './check-predicate.ts'
 import type { Identity } from './infer-key.ts'
 import { isOrder } from '../build/order.ts'
 import type { RawLimit } from '../build/raw-query.ts'
-import { sameExpression } from './same-expression.ts'
+import { sameExpression } from '../same-expression.ts'
 import { isSortable } from './sortable.ts'
 import type { ExpressionIr, LimitIr, OrderIr, OutputIr } from '../view-ir.ts'
 

@@ -1,18 +1,20 @@
 import { capabilityOf } from './capabilities.ts'
-import { columnsIn, label, refuse, type Checked, type CheckScope } from './check-column.ts'
+import { label, refuse, type Checked, type CheckScope } from './check-column.ts'
 import { checkAggregate } from './check-aggregate.ts'
-import { checkExists, checkWhere, conjunction } from './check-exists.ts'
+import { checkExists, checkWhere } from './check-exists.ts'
 import { checkNested } from './check-nested.ts'
 import { checkLimit, checkOrder } from './check-order.ts'
 import { checkExpression, checkPredicate, checkSelectable } from './check-predicate.ts'
 import { checkSources } from './check-sources.ts'
-import { hasAggregate } from './has-aggregate.ts'
 import { groupedIdentity, ungroupedIdentity } from './infer-key.ts'
 import type { CheckedQuery, QueryContext } from './query-context.ts'
 import { isNested, type RawSelect } from '../build/raw-query.ts'
 import { refuseSubqueries } from './refuse-subqueries.ts'
-import { sameExpression } from './same-expression.ts'
+import { anyNullable } from '../functions/types.ts'
+import { conjunction } from '../make-condition.ts'
+import { sameExpression } from '../same-expression.ts'
 import type { CallIr, ExpressionIr, OutputIr } from '../view-ir.ts'
+import { columnsIn, hasAggregate } from '../walk-ir.ts'
 
 /** Checks a SELECT. */
 export function checkSelect(context: QueryContext, raw: RawSelect): CheckedQuery | null {
@@ -88,15 +90,14 @@ function checkGroupBy(scope: CheckScope, raw: unknown): readonly ExpressionIr[] 
 }
 
 function checkHaving(scope: CheckScope, conditions: readonly unknown[]): CallIr | null {
-  return conjunction(
-    conditions
-      .map((condition) =>
-        refuseSubqueries(scope.problems, condition, 'having')
-          ? null
-          : checkPredicate(scope, condition, 'having'),
-      )
-      .filter((condition) => condition !== null),
-  )
+  const checked = conditions
+    .map((condition) =>
+      refuseSubqueries(scope.problems, condition, 'having')
+        ? null
+        : checkPredicate(scope, condition, 'having'),
+    )
+    .filter((condition) => condition !== null)
+  return conjunction(checked, anyNullable(checked))
 }
 
 /** Checks the outputs of a query, whatever they are of. */

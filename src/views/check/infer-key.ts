@@ -2,7 +2,7 @@ import { invariant } from '../../core/errors.ts'
 import { capabilityOf } from './capabilities.ts'
 import { nameOf, refuse, type CheckScope } from './check-column.ts'
 import type { JoinedSource } from './check-sources.ts'
-import { sameExpression } from './same-expression.ts'
+import { sameExpression } from '../same-expression.ts'
 import type { ColumnIr, ExpressionIr, OutputIr, ViewIr } from '../view-ir.ts'
 
 /** What identifies the rows of a query; empty: one row; null: nothing does. */

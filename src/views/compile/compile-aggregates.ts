@@ -25,9 +25,9 @@ import { Int64Column } from '../../zset/int64-column.ts'
 import { InternedColumn } from '../../zset/interned-column.ts'
 import type { HeldTexts } from '../../zset/held-texts.ts'
 import type { Interner } from '../../zset/interner.ts'
-import { columnsIn } from '../check/check-column.ts'
 import type { ViewPlan } from './plan.ts'
 import type { AggregateIr, ColumnIr, ExpressionIr } from '../view-ir.ts'
+import { columnsIn } from '../walk-ir.ts'
 
 /** What outputs are compiled with. */
 export interface OutputContext {

@@ -13,7 +13,6 @@ import { HeldTexts } from '../../zset/held-texts.ts'
 import type { Interner } from '../../zset/interner.ts'
 import type { SecondaryIndex } from '../../zset/secondary-index.ts'
 import { maskOf, type SourceTable } from '../../zset/source-table.ts'
-import { partsOf } from '../build/aggregate-parts.ts'
 import type { OutputContext } from './compile-aggregates.ts'
 import { compileOrder } from './compile-order.ts'
 import { compileOutputs } from './compile-outputs.ts'
@@ -21,7 +20,9 @@ import { compileWriters } from './compile-writers.ts'
 import type { PlannedSource, ViewPlan } from './plan.ts'
 import type { BlockNode } from './plan-node.ts'
 import { isWholeKey } from './request-tables.ts'
-import type { CallIr, ColumnIr, ExpressionIr } from '../view-ir.ts'
+import { conjunction } from '../make-condition.ts'
+import type { ColumnIr, ExpressionIr } from '../view-ir.ts'
+import { columnsIn } from '../walk-ir.ts'
 
 /** What blocks are compiled with. */
 export interface BlockContext {
@@ -181,16 +182,9 @@ function compileFilter(
   texts: HeldTexts,
   resolve: (column: ColumnIr) => ColumnOperand,
 ): Predicate | null {
-  const [first, ...others] = plan.conditions
-  if (first === undefined) return null
-  const all: CallIr = {
-    kind: 'call',
-    name: 'and',
-    args: plan.conditions,
-    type: { scalar: 'Boolean', pgType: 'boolean', list: false, nullable: true },
-  }
-  const expression: ExpressionIr = others.length === 0 ? first : all
-  return makePredicate(expression, { tuple, texts, path: `${plan.ir.name}.where`, resolve })
+  const all = conjunction(plan.conditions)
+  if (all === null) return null
+  return makePredicate(all, { tuple, texts, path: `${plan.ir.name}.where`, resolve })
 }
 
 function compileSource(plan: ViewPlan, own: readonly SourceTable[], index: number): SourceCircuit {
@@ -236,9 +230,7 @@ function usedBy(plan: ViewPlan, source: PlannedSource, field: string): boolean {
 }
 
 function mentions(expression: ExpressionIr, alias: string, field: string): boolean {
-  if (expression.kind === 'column') return expression.source === alias && expression.field === field
-  if (expression.kind === 'call') return expression.args.some((argument) => mentions(argument, alias, field))
-  return expression.kind === 'aggregate' && partsOf(expression).some((part) => mentions(part, alias, field))
+  return columnsIn(expression).some((column) => column.source === alias && column.field === field)
 }
 
 /** From a child to its parent or the other way, by the target's key or by an index on exactly the joined columns. */

@@ -11,7 +11,12 @@ export function isDerived(model: ModelContract): model is DerivedModel {
 
 /** Sets of fields of which no two rows of a table have the same values. */
 export function uniquesOf(model: ModelContract): readonly (readonly string[])[] {
-  return isDerived(model) ? [model.key, ...model.uniques] : [model.key]
+  return [model.key, ...visibleUniques(model)]
+}
+
+/** Those of them that hold values of rows: the key of a derived table is a number of our own. */
+export function visibleUniques(model: ModelContract): readonly (readonly string[])[] {
+  return isDerived(model) ? model.uniques : [model.key]
 }
 
 /** The key of a source, as columns. */
@@ -40,12 +45,6 @@ export function capability(contract: ColumnContract): Capability {
 /** The type of a column's values. */
 export function typeOfColumn(contract: ColumnContract): TypeIr {
   return { ...contract, scalar: contract.type }
-}
-
-/** The parts of a conjunction. */
-export function conjuncts(expression: ExpressionIr): readonly ExpressionIr[] {
-  if (expression.kind === 'call' && expression.name === 'and') return expression.args.flatMap(conjuncts)
-  return [expression]
 }
 
 /** `source.field`. */

@@ -2,12 +2,10 @@ import { columnOf, modelOf } from '../../contract/lookup.ts'
 import type { ColumnContract, ModelContract, Schema } from '../../contract/schema-contract.ts'
 import { DbsyncError, invariant } from '../../core/errors.ts'
 import { isOrderedAggregate, typeAggregate } from '../check/aggregate-types.ts'
-import { columnsIn } from '../check/check-column.ts'
 import type { BlockIr } from './block-ir.ts'
 import { areComparable } from '../functions/types.ts'
 import {
   capability,
-  conjuncts,
   distinct,
   isDerived,
   keyOf,
@@ -19,6 +17,7 @@ import {
 } from './plan-columns.ts'
 import { nestedArgument } from './nested-columns.ts'
 import type { AggregateIr, CallIr, ColumnIr, ExpressionIr } from '../view-ir.ts'
+import { aliasesIn, conjuncts } from '../walk-ir.ts'
 
 /** How a source hangs on an earlier one: equal pairs of fields, in one order on both sides. */
 export interface JoinEdge {
@@ -411,7 +410,7 @@ class Planner {
       // What moves a row in its group must come as a removal and an addition.
       this.#use(expression, true, path)
     }
-    if (new Set(columnsIn(aggregate).map(({ source }) => source)).size > 1) {
+    if (aliasesIn(aggregate).size > 1) {
       throw this.#error('VIEW.UNSUPPORTED', path, 'columns of several tables', 'columns of one table')
     }
   }

@@ -1,5 +1,6 @@
 import { invariant } from '../../core/errors.ts'
 import type { BlockSourceIr } from '../compile/block-ir.ts'
+import { identify } from '../same-expression.ts'
 import type { ColumnIr, ExpressionIr } from '../view-ir.ts'
 
 /** Where the columns of one query's source are found, while its block is being built. */
@@ -65,62 +66,4 @@ function place(column: ColumnIr, places: Draft['places']): ColumnIr {
   invariant(field !== undefined, `no column ${column.source}.${column.field}`)
   const type = optional && !column.type.nullable ? { ...column.type, nullable: true } : column.type
   return { kind: 'column', source, field, type }
-}
-
-/** A text that two expressions share exactly if they are the same. */
-export function identify(expression: ExpressionIr): string {
-  return JSON.stringify(expression, (name, value: unknown) => (name === 'nullable' ? undefined : value))
-}
-
-/** The parts of a conjunction. */
-export function conjuncts(expression: ExpressionIr | null): readonly ExpressionIr[] {
-  if (expression === null) return []
-  if (expression.kind === 'call' && expression.name === 'and') return expression.args.flatMap(conjuncts)
-  return [expression]
-}
-
-/** The conjunction of conditions; null of none. */
-export function conjunction(conditions: readonly ExpressionIr[]): ExpressionIr | null {
-  const [first, ...others] = conditions
-  if (first === undefined) return null
-  if (others.length === 0) return first
-  return {
-    kind: 'call',
-    name: 'and',
-    args: conditions,
-    type: { scalar: 'Boolean', pgType: 'boolean', list: false, nullable: true },
-  }
-}
-
-/** `a = b`. */
-export function equality(a: ExpressionIr, b: ExpressionIr): ExpressionIr {
-  return {
-    kind: 'call',
-    name: 'eq',
-    args: [a, b],
-    type: { scalar: 'Boolean', pgType: 'boolean', list: false, nullable: true },
-  }
-}
-
-/** The aliases of the sources that an expression reads. */
-export function aliasesIn(expression: ExpressionIr): ReadonlySet<string> {
-  return new Set(columnsIn(expression).map(({ source }) => source))
-}
-
-/** The columns that an expression reads, those of nested results left out. */
-export function columnsIn(expression: ExpressionIr): readonly ColumnIr[] {
-  switch (expression.kind) {
-    case 'column':
-      return [expression]
-    case 'call':
-      return expression.args.flatMap(columnsIn)
-    case 'aggregate':
-      return [
-        ...(expression.argument === null ? [] : columnsIn(expression.argument)),
-        ...(expression.filter === undefined ? [] : columnsIn(expression.filter)),
-        ...(expression.order ?? []).flatMap((item) => columnsIn(item.expression)),
-      ]
-    default:
-      return []
-  }
 }

@@ -1,6 +1,8 @@
 import { invariant } from '../../core/errors.ts'
 import type { ColumnIr, ExpressionIr } from '../view-ir.ts'
-import { aliasesIn, columnsIn, conjuncts, type Draft, identify } from './draft.ts'
+import { distinct, sameExpression } from '../same-expression.ts'
+import { aliasesIn, columnsIn, conjuncts } from '../walk-ir.ts'
+import type { Draft } from './draft.ts'
 
 /** Two expressions that a join equates: of the new source, and of those before it. */
 export interface Pair {
@@ -48,7 +50,7 @@ export function takeApart(on: ExpressionIr, own: ReadonlySet<string>): JoinCondi
 }
 
 function shares(a: Pair, b: Pair): boolean {
-  return identify(a.own) === identify(b.own) || identify(a.other) === identify(b.other)
+  return sameExpression(a.own, b.own) || sameExpression(a.other, b.other)
 }
 
 /** The condition as the other side sees it: what was its own alone is not the new own side's. */
@@ -67,15 +69,7 @@ export function turned({ pairs, own, rest }: JoinCondition, alias: string): Join
 /** Whether all equalities tie the new source to one other, each column in one of them. */
 export function isOneEdge(on: readonly ExpressionIr[]): boolean {
   const columns = on.flatMap(columnsIn)
-  return aliasesOf(columns).size === 2 && distinctColumns(columns).length === columns.length
-}
-
-export function aliasesOf(columns: readonly ColumnIr[]): ReadonlySet<string> {
-  return new Set(columns.map(({ source }) => source))
-}
-
-export function distinctColumns(columns: readonly ColumnIr[]): readonly ColumnIr[] {
-  return [...new Map(columns.map((column) => [identify(column), column])).values()]
+  return aliasesIn(...on).size === 2 && distinct(columns).length === columns.length
 }
 
 /** The column of an equality that is of the only source of a draft. */

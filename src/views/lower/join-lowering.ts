@@ -2,8 +2,10 @@ import { ROW_KEY } from '../../zset/row-key.ts'
 import { invariant } from '../../core/errors.ts'
 import type { ModelContract } from '../../contract/schema-contract.ts'
 import type { BlockSourceIr } from '../compile/block-ir.ts'
-import { columnAs } from '../compile/plan-columns.ts'
+import { columnAs, visibleUniques } from '../compile/plan-columns.ts'
 import { type DerivedModel, hidden, ROW_KEY_TYPE } from '../compile/plan-node.ts'
+import { BOOLEAN, conjunction, equality } from '../make-condition.ts'
+import { distinct, identify, sameExpression } from '../same-expression.ts'
 import type {
   ColumnIr,
   ExistsIr,
@@ -15,18 +17,9 @@ import type {
   SourceIr,
   TypeIr,
 } from '../view-ir.ts'
+import { aliasesIn, conjuncts } from '../walk-ir.ts'
+import { type Draft, type Place, rewrite } from './draft.ts'
 import {
-  aliasesIn,
-  conjunction,
-  conjuncts,
-  type Draft,
-  equality,
-  identify,
-  type Place,
-  rewrite,
-} from './draft.ts'
-import {
-  distinctColumns,
   isOneEdge,
   type JoinCondition,
   otherSide,
@@ -38,8 +31,6 @@ import {
 import { type Needed, neededBy, restrict, withOwn } from './needed.ts'
 import { type MovingBound, movingBound } from './moving-bound.ts'
 import type { Nodes } from './nodes.ts'
-
-const BOOLEAN: TypeIr = { scalar: 'Boolean', pgType: 'boolean', list: false, nullable: true }
 
 /**
  * Builds the FROM of a block: inner and left joins by equal columns stay as they are, all else becomes blocks before it.
@@ -100,7 +91,7 @@ export class JoinLowering {
   uniques(select: SelectIr, outputs: readonly OutputIr[]): readonly (readonly string[])[] {
     const keys = select.sources.map((source) => {
       const model = this.#modelOf(source)
-      const found = uniquesOf(model)
+      const found = visibleUniques(model)
         .map((fields) => fields.map((field) => nameOf(outputs, source.alias, field)))
         .find((list) => list.every((name) => name !== undefined))
       return found?.filter((name) => name !== undefined)
@@ -296,7 +287,7 @@ export class JoinLowering {
     }
     const [left, right, on] = this.#equate(this.#joined(draft, pairs, needed), filtered, pairs, needed)
     // One row for each combination of the columns that are equated.
-    const columns = distinctColumns(on.map((pair) => sideOf(pair, right)))
+    const columns = distinct(on.map((pair) => sideOf(pair, right)))
     const names = columns.map((_, index) => hidden(`k${index}`))
     const model = this.#nodes.block(
       {
@@ -310,7 +301,7 @@ export class JoinLowering {
     const over = this.over(model, { places: new Map() }, [])
     const ties = on.map((pair) => {
       const mine = sideOf(pair, right)
-      const at = columns.findIndex((column) => identify(column) === identify(mine))
+      const at = columns.findIndex((column) => sameExpression(column, mine))
       return equality(otherSide(pair, right), this.#column(over, names[at] ?? '', mine.type))
     })
     return [left, over, ties]
@@ -318,7 +309,7 @@ export class JoinLowering {
 
   /** A draft in which one source holds all that the pairs tie the new one to. */
   #joined(draft: Draft, pairs: readonly Pair[], needed: Needed): Draft {
-    const parents = new Set(pairs.flatMap(({ other }) => [...aliasesIn(rewrite(other, draft))]))
+    const parents = aliasesIn(...pairs.map(({ other }) => rewrite(other, draft)))
     return parents.size > 1 ? this.#settled(draft, needed) : draft
   }
 
@@ -382,7 +373,7 @@ export class JoinLowering {
       expression: columnAs(alias, column),
     }))
     const sources = [{ alias, model: name, join: null }]
-    return this.#nodes.block({ sources, where: null, groupBy: null, select }, uniquesOf(model)).model
+    return this.#nodes.block({ sources, where: null, groupBy: null, select }, visibleUniques(model)).model
   }
 
   #settled(draft: Draft, needed: Needed): Draft {
@@ -463,10 +454,6 @@ function ownedBy(name: string, alias: string): boolean {
 
 function optional(places: Draft['places']): Draft['places'] {
   return new Map([...places].map(([alias, place]) => [alias, { ...place, optional: true }]))
-}
-
-function uniquesOf(model: ModelContract | DerivedModel): readonly (readonly string[])[] {
-  return 'uniques' in model ? model.uniques : [model.key]
 }
 
 function nameOf(outputs: readonly OutputIr[], source: string, field: string): string | undefined {

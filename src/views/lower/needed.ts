@@ -1,5 +1,5 @@
 import type { ExpressionIr, SelectIr, TypeIr } from '../view-ir.ts'
-import { columnsIn } from './draft.ts'
+import { columnsIn } from '../walk-ir.ts'
 
 /** What a query reads of its sources: the types of the fields of each alias. */
 export type Needed = ReadonlyMap<string, ReadonlyMap<string, TypeIr>>
@@ -11,8 +11,6 @@ export function neededBy(select: SelectIr): Needed {
     for (const { source, field, type } of expression === null ? [] : columnsIn(expression)) {
       needed.set(source, (needed.get(source) ?? new Map<string, TypeIr>()).set(field, type))
     }
-    if (expression?.kind === 'nested') use(expression.on)
-    if (expression?.kind === 'call') expression.args.forEach(use)
   }
   for (const { join } of select.sources) use(join?.on ?? null)
   for (const { on } of select.exists) use(on)

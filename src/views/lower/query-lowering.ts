@@ -1,8 +1,11 @@
 import { invariant } from '../../core/errors.ts'
+import { COUNT_TYPE } from '../check/aggregate-types.ts'
 import type { BlockIr } from '../compile/block-ir.ts'
 import { columnAs } from '../compile/plan-columns.ts'
 import { type DerivedModel, type FieldOrder, hidden } from '../compile/plan-node.ts'
+import { BOOLEAN, conjunction } from '../make-condition.ts'
 import { queryOutputs } from '../query-outputs.ts'
+import { distinct, identify, sameExpression } from '../same-expression.ts'
 import type {
   AggregateIr,
   CallIr,
@@ -17,15 +20,14 @@ import type {
   SetIr,
   TypeIr,
 } from '../view-ir.ts'
-import { aliasesIn, conjunction, conjuncts, type Draft, identify, rewrite } from './draft.ts'
+import { aggregatesIn, aliasesIn, conjuncts, hasAggregate } from '../walk-ir.ts'
+import { type Draft, rewrite } from './draft.ts'
 import { JoinLowering } from './join-lowering.ts'
 import { lowerNested } from './lower-nested.ts'
 import type { BlockParts, Nodes } from './nodes.ts'
 
-const BOOLEAN: TypeIr = { scalar: 'Boolean', pgType: 'boolean', list: false, nullable: true }
-const COUNT: TypeIr = { scalar: 'Int', pgType: 'bigint', list: false, nullable: false }
 const TRUE: LiteralIr = { kind: 'literal', text: 't', type: BOOLEAN }
-const ZERO: LiteralIr = { kind: 'literal', text: '0', type: COUNT }
+const ZERO: LiteralIr = { kind: 'literal', text: '0', type: COUNT_TYPE }
 
 /** A query up to its ORDER BY and LIMIT, over the sources of one block. */
 interface Pending {
@@ -141,8 +143,7 @@ export class QueryLowering {
     ]
     const from = this.#joins.from(select)
     const outputs = [...select.select, ...extra]
-    const isGrouped =
-      select.groupBy !== null || outputs.some(({ expression }) => aggregatesIn(expression).length > 0)
+    const isGrouped = select.groupBy !== null || outputs.some(({ expression }) => hasAggregate(expression))
     const pending = isGrouped
       ? this.#grouped(select, from, outputs)
       : {
@@ -155,7 +156,7 @@ export class QueryLowering {
 
   #grouped(select: SelectIr, from: Draft, outputs: readonly OutputIr[]): Pending {
     const groups = select.groupBy ?? []
-    const aggregates = distinctBy(
+    const aggregates = distinct(
       [...outputs.map(({ expression }) => expression), ...conjuncts(select.having)].flatMap(aggregatesIn),
     )
     // What an aggregate reads is of one source; a filter stays a condition on its rows.
@@ -164,7 +165,7 @@ export class QueryLowering {
     const [draft, columns] = this.#columns(select, from, values, spread)
     const groupBy = groups.map((group) => asColumn(rewrite(group, draft, columns)))
     const isPlain = ({ expression }: OutputIr): boolean =>
-      expression.kind === 'aggregate' || groups.some((group) => identify(group) === identify(expression))
+      expression.kind === 'aggregate' || groups.some((group) => sameExpression(group, expression))
     const uniques = [names(outputs, groups)].filter((list) => list !== null)
     if (select.having === null && outputs.every(isPlain)) {
       const plain = outputs.map(({ name, expression }) => ({
@@ -230,7 +231,7 @@ export class QueryLowering {
     expressions: readonly ExpressionIr[],
     together: boolean,
   ): readonly [Draft, ReadonlyMap<string, ColumnIr>] {
-    const computed = distinctBy(expressions.filter(({ kind }) => kind !== 'column'))
+    const computed = distinct(expressions.filter(({ kind }) => kind !== 'column'))
     return computed.length === 0 && !together
       ? [draft, new Map()]
       : this.#joins.compute(select, draft, computed)
@@ -288,7 +289,7 @@ export class QueryLowering {
         kind: 'aggregate',
         name: 'count',
         argument: { kind: 'column', source: hidden('t'), field: hidden(`b${index}`), type: BOOLEAN },
-        type: COUNT,
+        type: COUNT_TYPE,
       },
     }))
     const counted = this.#nodes.block(parts(all.draft, groupBy, [...all.outputs, ...counts]), uniques)
@@ -296,7 +297,7 @@ export class QueryLowering {
     const conditions = counts.map(({ name }, index): CallIr => ({
       kind: 'call',
       name: set.kind === 'intersect' || index === 0 ? 'gt' : 'eq',
-      args: [{ kind: 'column', source: hidden('t'), field: name, type: COUNT }, ZERO],
+      args: [{ kind: 'column', source: hidden('t'), field: name, type: COUNT_TYPE }, ZERO],
       type: BOOLEAN,
     }))
     return { ...shown, draft: { ...shown.draft, conditions }, uniques }
@@ -330,18 +331,9 @@ function asColumn(expression: ExpressionIr): ColumnIr {
 /** The outputs that hold those expressions; null if one is not among them. */
 function names(outputs: readonly OutputIr[], expressions: readonly ExpressionIr[]): readonly string[] | null {
   const found = expressions.map(
-    (expression) => outputs.find((output) => identify(output.expression) === identify(expression))?.name,
+    (expression) => outputs.find((output) => sameExpression(output.expression, expression))?.name,
   )
   return found.every((name) => name !== undefined) ? found : null
-}
-
-function distinctBy<Item extends ExpressionIr>(items: readonly Item[]): readonly Item[] {
-  return [...new Map(items.map((item) => [identify(item), item])).values()]
-}
-
-function aggregatesIn(expression: ExpressionIr): readonly AggregateIr[] {
-  if (expression.kind === 'aggregate') return [expression]
-  return expression.kind === 'call' ? expression.args.flatMap(aggregatesIn) : []
 }
 
 /** What must be columns for an aggregate. */

@@ -3,9 +3,8 @@ import type { Schema } from '../../contract/schema-contract.ts'
 import { invariant } from '../../core/errors.ts'
 import { quoteIdentifier, quoteLiteral } from '../../core/quote.ts'
 import { parsePgTypeName } from '../../values/pg-type.ts'
-import { hasAggregate } from '../check/has-aggregate.ts'
 import { queryOutputs } from '../query-outputs.ts'
-import { sameExpression } from '../check/same-expression.ts'
+import { sameExpression } from '../same-expression.ts'
 import { collated } from '../functions/collate.ts'
 import { type SqlScope, writeExpression } from './to-sql.ts'
 import type {
@@ -22,6 +21,7 @@ import type {
   SetIr,
   SourceIr,
 } from '../view-ir.ts'
+import { hasAggregate } from '../walk-ir.ts'
 
 const JOINS = { inner: 'INNER', left: 'LEFT', right: 'RIGHT', full: 'FULL' } as const
 const SETS = { union: 'UNION', intersect: 'INTERSECT', except: 'EXCEPT' } as const
