@@ -17,6 +17,7 @@ import type { OutputContext } from './compile-aggregates.ts'
 import { compileOrder } from './compile-order.ts'
 import { compileOutputs } from './compile-outputs.ts'
 import { compileWriters } from './compile-writers.ts'
+import { findPart } from './group-values.ts'
 import type { PlannedSource, ViewPlan } from './plan.ts'
 import type { BlockNode } from './plan-node.ts'
 import { isWholeKey } from './request-tables.ts'
@@ -150,10 +151,7 @@ function keyOf(
   if (key === null) return null
   return key.map((name) => {
     const expression = select.find((output) => output.name === name)?.expression
-    const operand = expression?.kind === 'column' ? resolve(expression) : null
-    const part = groups.parts.find(
-      ({ source, column }) => source === operand?.source && column === operand.column,
-    )
+    const part = expression?.kind === 'column' ? findPart(groups, resolve(expression)) : undefined
     if (part !== undefined) return { name, part }
     throw new DbsyncError(
       'VIEW.INVALID_DEFINITION',

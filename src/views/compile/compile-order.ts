@@ -1,10 +1,10 @@
 import { invariant } from '../../core/errors.ts'
-import type { Tuple } from '../../ivm/comparison.ts'
-import { kindOf, makeEvaluator } from '../../ivm/evaluate.ts'
+import { kindOf } from '../../ivm/evaluate.ts'
 import type { OrderPart, OrderValue } from '../../ivm/row-order.ts'
 import { makeValueComparison } from '../../values/compare-values.ts'
 import type { Value } from '../../values/value.ts'
 import type { OutputContext } from './compile-aggregates.ts'
+import { evaluatorOfGroup, partOf } from './group-values.ts'
 import type { ColumnIr, ExpressionIr } from '../view-ir.ts'
 
 /** Compiles the order of a view's rows. Throws: VIEW.UNSUPPORTED for values without an order. */
@@ -27,30 +27,19 @@ function compileValue(
   expression: ExpressionIr,
   context: OutputContext,
 ): (group: number) => OrderValue | null {
-  const { tuples, plan, texts } = context
+  const { tuples, plan } = context
   if (tuples === null) {
     invariant(expression.kind === 'column', 'rows of a group in the order of a computed value')
     return groupValue(expression, context)
   }
-  // A tuple of its own: rows are placed while the circuit's may be in use.
-  const tuple: Tuple = new Int32Array(tuples.width)
-  const evaluate = makeEvaluator(expression, {
-    tuple,
-    texts,
-    path: `${plan.ir.name}.orderBy`,
-    resolve: (column) => context.resolve(column),
-  })
-  return (group) => {
-    tuple.set(tuples.slots.subarray(group * tuples.width, (group + 1) * tuples.width))
-    return evaluate()
-  }
+  return evaluatorOfGroup(context, tuples, expression, `${plan.ir.name}.orderBy`)
 }
 
 function groupValue(expression: ColumnIr, context: OutputContext): (group: number) => Value {
   const { groups } = context
-  const { source, column } = context.resolve(expression)
-  const part = groups.parts.find((item) => item.source === source && item.column === column)
-  invariant(part !== undefined, 'an order that is not grouped by')
+  const operand = context.resolve(expression)
+  const { column } = operand
+  const part = partOf(groups, operand)
   return (group) => {
     const word = groups.word(group, part.at)
     if (part.nullAt >= 0 ? groups.word(group, part.nullAt) === 1 : column.interned && word === 0) return null

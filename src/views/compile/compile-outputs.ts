@@ -1,12 +1,11 @@
 import type { ColumnContract } from '../../contract/schema-contract.ts'
 import { invariant } from '../../core/errors.ts'
 import type { Accumulator } from '../../ivm/accumulator.ts'
-import type { Tuple } from '../../ivm/comparison.ts'
-import { makeEvaluator } from '../../ivm/evaluate.ts'
 import type { ViewOutput } from '../../ivm/view-state.ts'
 import { codecFor } from '../../values/codec-for.ts'
 import { publicValue } from '../../values/public-value.ts'
 import { AggregateStates, type OutputContext } from './compile-aggregates.ts'
+import { evaluatorOfGroup, partOf } from './group-values.ts'
 import { shapeOf } from './nested-columns.ts'
 import { isDerived } from './plan-columns.ts'
 import { derivedColumn, type RowsShape } from './plan-node.ts'
@@ -48,9 +47,9 @@ function compileOutput(
   if (expression.kind === 'column' && shape !== undefined) return nestedOutput(expression, shape, context)
   if (tuples === null) {
     invariant(expression.kind === 'column', 'a computed output in a grouped view')
-    const { source, column } = context.resolve(expression)
-    const part = groups.parts.find((item) => item.source === source && item.column === column)
-    invariant(part !== undefined, 'an output that is not grouped by')
+    const operand = context.resolve(expression)
+    const { source, column } = operand
+    const part = partOf(groups, operand)
     const { list: isList, nulls } = column.contract
     const list =
       isList && nulls !== true && plan.sources[source]?.optional !== true && !expression.type.nullable
@@ -67,18 +66,8 @@ function compileOutput(
     }
   }
   const codec = codecFor(context.schema, plan.ir.name, derivedColumn(name, expression.type))
-  // A tuple of its own: rows are shown in the middle of changes, when the circuit's is in use.
-  const tuple: Tuple = new Int32Array(tuples.width)
-  const evaluate = makeEvaluator(expression, {
-    tuple,
-    texts: context.texts,
-    path: `${plan.ir.name}.select.${name}`,
-    resolve: (column) => context.resolve(column),
-  })
-  return (group) => {
-    tuple.set(tuples.slots.subarray(group * tuples.width, (group + 1) * tuples.width))
-    return publicValue(codec, evaluate())
-  }
+  const value = evaluatorOfGroup(context, tuples, expression, `${plan.ir.name}.select.${name}`)
+  return (group) => publicValue(codec, value(group))
 }
 
 /** A nested result: the text that the column holds, shown as rows. */
@@ -88,7 +77,8 @@ function nestedOutput(
   context: OutputContext,
 ): (group: number) => unknown {
   const { groups, tuples, plan, schema, interner } = context
-  const { source, column } = context.resolve(expression)
+  const operand = context.resolve(expression)
+  const { source, column } = operand
   const read = makeRowsReader(schema, plan.ir.name, shape)
   // NULL where an outer join misses the query that it is a column of.
   const { nullable } = expression.type
@@ -100,8 +90,7 @@ function nestedOutput(
       return show(slot < 0 ? 0 : column.rows.words[slot * column.stride + column.offset]!)
     }
   }
-  const part = groups.parts.find((item) => item.source === source && item.column === column)
-  invariant(part !== undefined, 'an output that is not grouped by')
+  const part = partOf(groups, operand)
   return (group) => show(groups.word(group, part.at))
 }
 

@@ -1,14 +1,13 @@
 import { invariant } from '../../core/errors.ts'
 import type { RowWriter } from '../../ivm/derived-rows.ts'
 import { OrderedRows } from '../../ivm/ordered-rows.ts'
-import type { Tuple } from '../../ivm/comparison.ts'
-import { makeEvaluator } from '../../ivm/evaluate.ts'
 import type { Column } from '../../zset/column.ts'
 import { makeValueCopy } from '../../zset/copy-value.ts'
 import { maskOf, type SourceTable } from '../../zset/source-table.ts'
 import { AggregateStates, type OutputContext } from './compile-aggregates.ts'
 import type { Accumulator } from '../../ivm/accumulator.ts'
 import type { RowsIr } from './block-ir.ts'
+import { evaluatorOfGroup, partOf } from './group-values.ts'
 import { shapeOf } from './nested-columns.ts'
 import { rowsText } from './show-rows.ts'
 import type { AggregateIr, ColumnIr, ExpressionIr, OutputIr } from '../view-ir.ts'
@@ -99,7 +98,8 @@ function writeNested(write: RowWriter, target: Column): RowWriter {
 
 function writeColumn(column: ColumnIr, target: Column, context: OutputContext): RowWriter {
   const { groups, tuples } = context
-  const { source, column: origin } = context.resolve(column)
+  const operand = context.resolve(column)
+  const { source, column: origin } = operand
   if (tuples !== null) {
     const copy = makeValueCopy(origin, target)
     return (group, slot) => {
@@ -108,8 +108,7 @@ function writeColumn(column: ColumnIr, target: Column, context: OutputContext): 
       else copy(from, slot)
     }
   }
-  const part = groups.parts.find((item) => item.source === source && item.column === origin)
-  invariant(part !== undefined, 'an output that is not grouped by')
+  const part = partOf(groups, operand)
   return (group, slot) => {
     const word = groups.word(group, part.at)
     if (part.nullAt >= 0 ? groups.word(group, part.nullAt) === 1 : origin.interned && word === 0)
@@ -148,16 +147,6 @@ function writeComputed(
 ): RowWriter {
   const { tuples } = context
   invariant(tuples !== null, 'a computed output in a grouped block')
-  // A tuple of its own: rows are written while the circuit's may be in use.
-  const tuple: Tuple = new Int32Array(tuples.width)
-  const evaluate = makeEvaluator(expression, {
-    tuple,
-    texts: context.texts,
-    path: `${context.plan.ir.name}.select.${name}`,
-    resolve: (column) => context.resolve(column),
-  })
-  return (group, slot) => {
-    tuple.set(tuples.slots.subarray(group * tuples.width, (group + 1) * tuples.width))
-    target.put(slot, evaluate())
-  }
+  const value = evaluatorOfGroup(context, tuples, expression, `${context.plan.ir.name}.select.${name}`)
+  return (group, slot) => target.put(slot, value(group))
 }
