@@ -1,3 +1,4 @@
+import type { ModelContract } from '../../contract/schema-contract.ts'
 import { invariant } from '../../core/errors.ts'
 import type { BlockSourceIr } from '../compile/block-ir.ts'
 import { identify } from '../same-expression.ts'
@@ -19,6 +20,15 @@ export interface Draft {
   readonly conditions: readonly ExpressionIr[]
   /** By the alias in the query. */
   readonly places: ReadonlyMap<string, Place>
+}
+
+/** The draft of a FROM of one table. */
+export function draftOf(
+  alias: string,
+  { model }: Pick<ModelContract, 'model'>,
+  places: Draft['places'] = new Map(),
+): Draft {
+  return { sources: [{ alias, model, join: null }], conditions: [], places }
 }
 
 /** Carries an expression of the query over to the sources of the block; `known` are those that a column holds already. */

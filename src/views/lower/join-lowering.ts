@@ -18,7 +18,7 @@ import type {
   TypeIr,
 } from '../view-ir.ts'
 import { aliasesIn, conjuncts } from '../walk-ir.ts'
-import { type Draft, type Place, rewrite } from './draft.ts'
+import { type Draft, draftOf, type Place, rewrite } from './draft.ts'
 import {
   isOneEdge,
   type JoinCondition,
@@ -129,12 +129,8 @@ export class JoinLowering {
   /** A FROM of one source. */
   begin(source: QuerySourceIr): Draft {
     const { alias } = source
-    const sources: readonly BlockSourceIr[] = [{ alias, model: this.#modelOf(source).model, join: null }]
-    return {
-      sources,
-      conditions: [],
-      places: new Map([[alias, { source: alias, fields: null, optional: false }]]),
-    }
+    const place: Place = { source: alias, fields: null, optional: false }
+    return draftOf(alias, this.#modelOf(source), new Map([[alias, place]]))
   }
 
   #inner(draft: Draft, source: QuerySourceIr, condition: JoinCondition, needed: Needed): Draft {
@@ -420,11 +416,7 @@ export class JoinLowering {
         .map(({ field }): [string, string] => [field.slice(alias.length + 1), field])
       return [alias, { source, fields: new Map(fields), optional: places.get(alias)?.optional === true }]
     })
-    return {
-      sources: [{ alias: source, model: model.model, join: null }],
-      conditions: [],
-      places: new Map(moved),
-    }
+    return draftOf(source, model, new Map(moved))
   }
 }
 

@@ -21,7 +21,7 @@ import type {
   TypeIr,
 } from '../view-ir.ts'
 import { aggregatesIn, aliasesIn, conjuncts, hasAggregate } from '../walk-ir.ts'
-import { type Draft, rewrite } from './draft.ts'
+import { type Draft, draftOf, rewrite } from './draft.ts'
 import { JoinLowering } from './join-lowering.ts'
 import { lowerNested } from './lower-nested.ts'
 import type { BlockParts, Nodes } from './nodes.ts'
@@ -52,11 +52,8 @@ export class QueryLowering {
 
   /** The block that shows a view's rows. */
   last(query: QueryIr, key: BlockIr['key']): BlockIr {
-    const orders = query.order.map(({ expression }, index) => orderName(expression, index))
-    let pending: Pending
-    if (query.limit !== null) pending = this.#all(this.#limited(query), queryOutputs(query), orders)
-    else if (query.kind === 'select') pending = this.#select(query, query.order)
-    else pending = this.#set(query)
+    const orders = orderNames(query.order)
+    let pending = this.#rows(query, query.order)
     // A bag counts equal rows, so it is grouped by columns; and rows are ordered by what they hold.
     const computed = pending.outputs.some(({ expression }) => expression.kind !== 'column')
     if (pending.groupBy === null ? key === null && computed : orders.length > 0) {
@@ -80,16 +77,25 @@ export class QueryLowering {
   table(query: QueryIr): DerivedModel {
     const known = this.#tables.get(query)
     if (known !== undefined) return known
-    const model =
-      query.limit === null
-        ? this.#emit(query.kind === 'select' ? this.#select(query) : this.#set(query))
-        : this.#limited(query)
+    const model = query.limit === null ? this.#emit(this.#unlimited(query)) : this.#limited(query)
     this.#tables.set(query, model)
     return model
   }
 
-  #emit({ draft, groupBy, outputs, uniques }: Pending, more: readonly OutputIr[] = []): DerivedModel {
-    return this.#nodes.block(parts(draft, groupBy, [...outputs, ...more]), uniques)
+  #emit({ draft, groupBy, outputs, uniques }: Pending): DerivedModel {
+    return this.#nodes.block(parts(draft, groupBy, outputs), uniques)
+  }
+
+  /** The rows of a query; what they are ordered by is an output beside the others. */
+  #rows(query: QueryIr, order: readonly OrderIr[] = []): Pending {
+    return query.limit === null
+      ? this.#unlimited(query, order)
+      : this.#all(this.#limited(query), queryOutputs(query), orderNames(order))
+  }
+
+  /** The same without LIMIT. */
+  #unlimited(query: QueryIr, order: readonly OrderIr[] = [], by: LimitIr['by'] = []): Pending {
+    return query.kind === 'select' ? this.#select(query, order, by) : this.#set(query)
   }
 
   /** All rows of a table, as a query over it; `more` are further columns of it. */
@@ -103,11 +109,7 @@ export class QueryLowering {
         .map((column): OutputIr => ({ name: column.field, expression: columnAs(source, column) })),
     ]
     return {
-      draft: {
-        sources: [{ alias: source, model: model.model, join: null }],
-        conditions: [],
-        places: new Map(),
-      },
+      draft: draftOf(source, model),
       groupBy: null,
       outputs: outputs.map(({ name, expression }) => ({
         name,
@@ -121,8 +123,7 @@ export class QueryLowering {
   #limited(query: QueryIr): DerivedModel {
     const { limit } = query
     invariant(limit !== null, 'no limit')
-    const pending = query.kind === 'select' ? this.#select(query, query.order, limit.by) : this.#set(query)
-    const input = this.#emit(pending)
+    const input = this.#emit(this.#unlimited(query, query.order, limit.by))
     return this.#nodes.top(
       input,
       limit.by.map((expression, index) => fieldOf(expression, hidden(`p${index}`))),
@@ -195,11 +196,7 @@ export class QueryLowering {
       ...groups.map((group, index) => [identify(group), column(hidden(`g${index}`), group)] as const),
       ...aggregates.map((item, index) => [identify(item), column(hidden(`a${index}`), item)] as const),
     ])
-    const over: Draft = {
-      sources: [{ alias: source, model: model.model, join: null }],
-      conditions: [],
-      places: new Map(),
-    }
+    const over = draftOf(source, model)
     const filtered = {
       ...over,
       conditions: conjuncts(select.having).map((item) => rewrite(item, over, known)),
@@ -251,15 +248,10 @@ export class QueryLowering {
   }
 
   #set(set: SetIr): Pending {
-    const outputs = unified(set, (found, need) => this.#nodes.refuse(found, need))
+    const outputs = tableOutputs(set)
     const isCounted = set.kind !== 'union'
     const branches = set.inputs.map((input, branch): BlockParts => {
-      const pending =
-        input.limit === null
-          ? input.kind === 'select'
-            ? this.#select(input)
-            : this.#set(input)
-          : this.#all(this.#limited(input), queryOutputs(input))
+      const pending = this.#rows(input)
       // What a branch groups is grouped before its outputs are converted.
       const own = pending.groupBy === null ? pending : this.#all(this.#emit(pending), queryOutputs(input))
       const columns = outputs.map(({ name, expression: { type } }): OutputIr => {
@@ -304,6 +296,11 @@ export class QueryLowering {
   }
 }
 
+/** The outputs that hold the items of ORDER BY. */
+function orderNames(order: readonly OrderIr[]): readonly string[] {
+  return order.map(({ expression }, index) => orderName(expression, index))
+}
+
 /** The output that holds an item of ORDER BY: one of a set operation's own, or a hidden one. */
 function orderName(expression: ExpressionIr, index: number): string {
   return fieldOf(expression, hidden(`o${index}`))
@@ -346,35 +343,17 @@ function cast(expression: ExpressionIr, type: TypeIr): ExpressionIr {
   return { kind: 'call', name: 'cast', args: [expression], type }
 }
 
-const WIDTH = ['smallint', 'integer', 'bigint', 'numeric']
-
-/** The outputs of a set operation: names of the first input, types that hold the values of all. */
-function unified({ inputs }: SetIr, refuse: (found: string, need: string) => Error): readonly OutputIr[] {
-  const [first, ...others] = inputs.map((input) => queryOutputs(input))
-  invariant(first !== undefined, 'a set operation without an input')
-  return first.map(({ name, expression }): OutputIr => {
-    const types = [expression, ...others.map((outputs) => named(outputs, name))].map(({ type }) => type)
-    const type = types.reduce((a, b) =>
-      wider(a, b, () =>
-        refuse(`${a.pgType} and ${b.pgType} under the name ${name}`, 'one type. Cast one of them'),
-      ),
-    )
-    return { name, expression: { ...expression, type } }
+/**
+ * The outputs of a set operation, of the types of the table in which the rows of all inputs lie. It holds NULLs of any
+ * input, which the answer may lack, and texts of different lengths as `text`.
+ */
+function tableOutputs(set: SetIr): readonly OutputIr[] {
+  const inputs = set.inputs.map(queryOutputs)
+  return queryOutputs(set).map(({ name, expression }): OutputIr => {
+    const types = inputs.map((outputs) => named(outputs, name).type)
+    const isOne = new Set(types.map(({ pgType }) => pgType)).size === 1
+    const pgType = isOne ? expression.type.pgType : 'text'
+    const nullable = types.some((type) => type.nullable)
+    return { name, expression: { ...expression, type: { ...expression.type, pgType, nullable } } }
   })
-}
-
-/** The type that holds the values of both. */
-function wider(a: TypeIr, b: TypeIr, refusal: () => Error): TypeIr {
-  const nullable = a.nullable || b.nullable
-  if (a.pgType === b.pgType) return { ...a, nullable }
-  const [x = -1, y = -1] = [a, b].map(({ pgType }) => WIDTH.indexOf(pgType.replace(/\(.*/, '')))
-  if (x >= 0 && y >= 0) return { ...(x >= y ? a : b), pgType: WIDTH[Math.max(x, y)] ?? a.pgType, nullable }
-  if (a.scalar === 'String' && b.scalar === 'String' && isText(a) && isText(b)) {
-    return { ...a, pgType: 'text', nullable }
-  }
-  throw refusal()
-}
-
-function isText({ pgType }: TypeIr): boolean {
-  return pgType === 'text' || pgType.startsWith('character varying')
 }
