@@ -1,31 +1,9 @@
 import { parsePgTypeName } from '../../values/pg-type.ts'
 import { capabilityOf } from './capabilities.ts'
 import { label, refuse, type CheckScope } from './check-column.ts'
+import { type JoinPair, joinPair } from '../join-pair.ts'
 import type { CallIr, ExpressionIr } from '../view-ir.ts'
-import { columnsIn, conjuncts } from '../walk-ir.ts'
-
-/** A value of the new relation and the value of earlier ones that it equals. */
-export interface JoinPair {
-  readonly own: ExpressionIr
-  readonly other: ExpressionIr
-}
-
-/** The two sides, if a condition is `own = other` with `own` of that relation alone and `other` of others alone. */
-export function joinPair(alias: string, expression: ExpressionIr): JoinPair | null {
-  if (expression.kind !== 'call' || expression.name !== 'eq') return null
-  const [left, right] = expression.args
-  if (left === undefined || right === undefined) return null
-  const [ofLeft, ofRight] = [side(alias, left), side(alias, right)]
-  if (ofLeft === 'own' && ofRight === 'other') return { own: left, other: right }
-  return ofLeft === 'other' && ofRight === 'own' ? { own: right, other: left } : null
-}
-
-function side(alias: string, expression: ExpressionIr): 'own' | 'other' | null {
-  const columns = columnsIn(expression)
-  const own = columns.filter(({ source }) => source === alias).length
-  if (columns.length === 0) return null
-  return own === columns.length ? 'own' : own === 0 ? 'other' : null
-}
+import { conjuncts } from '../walk-ir.ts'
 
 /** Checks that a condition ties a relation to others so that indexes can follow it, and notes what is wrong. */
 export function checkJoin(scope: CheckScope, alias: string, on: CallIr, place: string): boolean {

@@ -2,7 +2,7 @@ import type { ModelContract } from '../../contract/schema-contract.ts'
 import { invariant } from '../../core/errors.ts'
 import type { BlockSourceIr } from '../compile/block-ir.ts'
 import { identify } from '../same-expression.ts'
-import type { ColumnIr, ExpressionIr } from '../view-ir.ts'
+import type { ColumnIr, ExpressionIr, TypeIr } from '../view-ir.ts'
 
 /** Where the columns of one query's source are found, while its block is being built. */
 export interface Place {
@@ -29,6 +29,13 @@ export function draftOf(
   places: Draft['places'] = new Map(),
 ): Draft {
   return { sources: [{ alias, model, join: null }], conditions: [], places }
+}
+
+/** A column of the only source of a draft. */
+export function onlyColumn({ sources }: Draft, field: string, type: TypeIr): ColumnIr {
+  const [only, ...others] = sources
+  invariant(only !== undefined && others.length === 0, 'no single source')
+  return { kind: 'column', source: only.alias, field, type }
 }
 
 /** Carries an expression of the query over to the sources of the block; `known` are those that a column holds already. */

@@ -4,6 +4,7 @@ import type { ModelContract } from '../../contract/schema-contract.ts'
 import type { BlockSourceIr } from '../compile/block-ir.ts'
 import { columnAs, visibleUniques } from '../compile/plan-columns.ts'
 import { type DerivedModel, hidden, ROW_KEY_TYPE } from '../compile/plan-node.ts'
+import type { JoinPair } from '../join-pair.ts'
 import { BOOLEAN, conjunction, equality } from '../make-condition.ts'
 import { distinct, identify, sameExpression } from '../same-expression.ts'
 import type {
@@ -15,19 +16,10 @@ import type {
   QuerySourceIr,
   SelectIr,
   SourceIr,
-  TypeIr,
 } from '../view-ir.ts'
 import { aliasesIn, conjuncts } from '../walk-ir.ts'
-import { type Draft, draftOf, type Place, rewrite } from './draft.ts'
-import {
-  isOneEdge,
-  type JoinCondition,
-  otherSide,
-  type Pair,
-  sideOf,
-  takeApart,
-  turned,
-} from './join-condition.ts'
+import { type Draft, draftOf, onlyColumn, type Place, rewrite } from './draft.ts'
+import { isOneEdge, type JoinCondition, otherColumn, ownColumn, takeApart, turned } from './join-condition.ts'
 import { type Needed, neededBy, restrict, withOwn } from './needed.ts'
 import { type MovingBound, movingBound } from './moving-bound.ts'
 import type { Nodes } from './nodes.ts'
@@ -107,7 +99,7 @@ export class JoinLowering {
   #join(draft: Draft, source: SourceIr, needed: Needed): Draft {
     const { join, alias } = source
     if (join === null) return this.begin(source)
-    const condition = takeApart(join.on, new Set([alias]))
+    const condition = takeApart(join.on, alias)
     if (condition.pairs.length === 0) {
       throw this.#nodes.refuse(
         `a join of ${alias} without an equality`,
@@ -118,7 +110,7 @@ export class JoinLowering {
       case 'inner':
         return this.#inner(draft, source, condition, needed)
       case 'left':
-        return this.#left(draft, source, condition, needed)
+        return this.#outer(draft, this.begin(source), condition, needed)
       case 'right':
         return this.#right(draft, source, condition, needed)
       default:
@@ -140,10 +132,6 @@ export class JoinLowering {
     return { ...joined, conditions: [...joined.conditions, ...conditions] }
   }
 
-  #left(draft: Draft, source: QuerySourceIr, condition: JoinCondition, needed: Needed): Draft {
-    return this.#outer(draft, this.begin(source), condition, needed)
-  }
-
   /** `outer LEFT JOIN inner`; the condition's own side is the inner one. */
   #outer(draft: Draft, inner: Draft, { pairs, own, rest }: JoinCondition, needed: Needed): Draft {
     const filtered =
@@ -159,7 +147,7 @@ export class JoinLowering {
     const [first, second, equalities] = this.#equate(base, filtered, pairs, needed)
     const both = this.attach(first, second, 'inner', equalities, needed)
     const conditions = [...both.conditions, ...rest.map((item) => rewrite(item, both))]
-    const key = rowKey(first)
+    const key = onlyColumn(first, ROW_KEY, ROW_KEY_TYPE)
     const matched = hidden('l')
     const aliases = [...inner.places.keys()]
     const outputs = outputsOf(both, restrict(needed, aliases))
@@ -173,9 +161,7 @@ export class JoinLowering {
       [],
     )
     const over = this.over(model, both, aliases)
-    const [only] = over.sources
-    invariant(only !== undefined, 'no source')
-    const tie = equality(key, { kind: 'column', source: only.alias, field: matched, type: ROW_KEY_TYPE })
+    const tie = equality(key, onlyColumn(over, matched, ROW_KEY_TYPE))
     return this.attach(first, over, 'left', [tie], needed)
   }
 
@@ -215,7 +201,7 @@ export class JoinLowering {
 
   #exists(draft: Draft, { negated, source, on }: ExistsIr, needed: Needed): Draft {
     const { alias } = source
-    const condition = takeApart(on, new Set([alias]))
+    const condition = takeApart(on, alias)
     if (condition.pairs.length === 0) {
       throw this.#nodes.refuse(
         `EXISTS over ${alias} that nothing ties to the query`,
@@ -239,14 +225,10 @@ export class JoinLowering {
   #without(draft: Draft, inner: Draft, condition: JoinCondition, needed: Needed): Draft {
     const [left, matches, on] = this.#matches(draft, inner, condition, needed)
     const joined = this.attach(left, matches, 'left', on, needed)
-    const [only] = matches.sources
-    invariant(only !== undefined, 'no source')
     const missing: ExpressionIr = {
       kind: 'call',
       name: 'isNull',
-      args: [
-        { kind: 'column', source: only.alias, field: ROW_KEY, type: { ...ROW_KEY_TYPE, nullable: true } },
-      ],
+      args: [onlyColumn(matches, ROW_KEY, { ...ROW_KEY_TYPE, nullable: true })],
       type: { ...BOOLEAN, nullable: false },
     }
     return { ...joined, conditions: [...joined.conditions, missing], places: left.places }
@@ -267,7 +249,7 @@ export class JoinLowering {
       const base = this.#settled(draft, needed)
       const [left, right, on] = this.#equate(base, this.#settled(filtered, needed), pairs, needed)
       const both = this.attach(left, right, 'inner', on, needed)
-      const key = rowKey(left)
+      const key = onlyColumn(left, ROW_KEY, ROW_KEY_TYPE)
       const matched = hidden('l')
       const model = this.#nodes.block(
         {
@@ -279,11 +261,11 @@ export class JoinLowering {
         [[matched]],
       )
       const over = this.over(model, { places: new Map() }, [])
-      return [left, over, [equality(key, this.#column(over, matched, ROW_KEY_TYPE))]]
+      return [left, over, [equality(key, onlyColumn(over, matched, ROW_KEY_TYPE))]]
     }
     const [left, right, on] = this.#equate(this.#joined(draft, pairs, needed), filtered, pairs, needed)
     // One row for each combination of the columns that are equated.
-    const columns = distinct(on.map((pair) => sideOf(pair, right)))
+    const columns = distinct(on.map((pair) => ownColumn(pair, right)))
     const names = columns.map((_, index) => hidden(`k${index}`))
     const model = this.#nodes.block(
       {
@@ -296,30 +278,24 @@ export class JoinLowering {
     )
     const over = this.over(model, { places: new Map() }, [])
     const ties = on.map((pair) => {
-      const mine = sideOf(pair, right)
+      const mine = ownColumn(pair, right)
       const at = columns.findIndex((column) => sameExpression(column, mine))
-      return equality(otherSide(pair, right), this.#column(over, names[at] ?? '', mine.type))
+      return equality(otherColumn(pair, right), onlyColumn(over, names[at] ?? '', mine.type))
     })
     return [left, over, ties]
   }
 
   /** A draft in which one source holds all that the pairs tie the new one to. */
-  #joined(draft: Draft, pairs: readonly Pair[], needed: Needed): Draft {
+  #joined(draft: Draft, pairs: readonly JoinPair[], needed: Needed): Draft {
     const parents = aliasesIn(...pairs.map(({ other }) => rewrite(other, draft)))
     return parents.size > 1 ? this.#settled(draft, needed) : draft
-  }
-
-  #column(draft: Draft, field: string, type: TypeIr): ColumnIr {
-    const [only] = draft.sources
-    invariant(only !== undefined, 'no source')
-    return { kind: 'column', source: only.alias, field, type }
   }
 
   /** Both sides with plain columns for what is equated, and the equalities. */
   #equate(
     draft: Draft,
     inner: Draft,
-    pairs: readonly Pair[],
+    pairs: readonly JoinPair[],
     needed: Needed,
   ): readonly [Draft, Draft, readonly ExpressionIr[]] {
     const computed = (sides: readonly ExpressionIr[]): readonly ExpressionIr[] =>
@@ -400,7 +376,7 @@ export class JoinLowering {
     const over = this.over(model, draft, aliases)
     const known = expressions.map((expression, index): [string, ColumnIr] => [
       identify(expression),
-      this.#column(over, hidden(`c${index}`), { ...expression.type, nullable: true }),
+      onlyColumn(over, hidden(`c${index}`), { ...expression.type, nullable: true }),
     ])
     return [over, new Map(known)]
   }
@@ -421,13 +397,6 @@ export class JoinLowering {
 }
 
 const NONE: ReadonlyMap<string, ColumnIr> = new Map()
-
-/** The key of the only source of a draft. */
-function rowKey({ sources }: Draft): ColumnIr {
-  const [only, ...others] = sources
-  invariant(only !== undefined && others.length === 0, 'no single source')
-  return { kind: 'column', source: only.alias, field: ROW_KEY, type: ROW_KEY_TYPE }
-}
 
 /** The columns of a draft's sources as outputs `alias.field`. */
 function outputsOf(draft: Draft, needed: Needed): readonly OutputIr[] {

@@ -2,7 +2,7 @@ import { invariant } from '../../core/errors.ts'
 import { hidden, type RowsShape } from '../compile/plan-node.ts'
 import { conjunction, equality } from '../make-condition.ts'
 import type { ColumnIr, ExpressionIr, NestedIr, OutputIr } from '../view-ir.ts'
-import { type Draft, rewrite } from './draft.ts'
+import { type Draft, onlyColumn, rewrite } from './draft.ts'
 import { takeApart } from './join-condition.ts'
 import type { JoinLowering } from './join-lowering.ts'
 import type { Nodes } from './nodes.ts'
@@ -19,7 +19,7 @@ export function lowerNested(
   carry: (expression: ExpressionIr) => ExpressionIr,
 ): readonly [Draft, ColumnIr] {
   const { source, select, order, limit, offset } = nested
-  const { pairs, own, rest } = takeApart(nested.on, new Set([source.alias]))
+  const { pairs, own, rest } = takeApart(nested.on, source.alias)
   const others = pairs.map(({ other }) => carry(other))
   if (pairs.length === 0 || rest.length > 0 || others.some(({ kind }) => kind !== 'column')) {
     throw nodes.refuse(
@@ -94,15 +94,9 @@ export function lowerNested(
     shape,
   )
   const over = joins.over(grouped, { places: new Map() }, [])
-  const [grouping] = over.sources
-  invariant(grouping !== undefined, 'no source')
-  const only = { kind: 'column', source: grouping.alias } as const
   const ties = others.map((other, index) =>
-    equality(other, { ...only, field: keys[index]?.name ?? '', type: other.type }),
+    equality(other, onlyColumn(over, keys[index]?.name ?? '', other.type)),
   )
   const joined = joins.attach(draft, over, 'left', ties, new Map())
-  return [
-    { ...joined, places: draft.places },
-    { ...only, field: hidden('rows'), type: nested.type },
-  ]
+  return [{ ...joined, places: draft.places }, onlyColumn(over, hidden('rows'), nested.type)]
 }
