@@ -30,8 +30,7 @@ export function requestTables(
   }
   for (const plan of plans) {
     plan.sources.forEach((source, index) => {
-      const draft = drafts.get(source.model.model) ?? { fields: new Set(), indexes: new Map(), slotWords: 0 }
-      drafts.set(source.model.model, draft)
+      const draft = draftFor(drafts, source.model.model)
       for (const field of source.fields) draft.fields.add(field)
       if (plan.groupSource === index) draft.slotWords += 1
     })
@@ -47,14 +46,22 @@ export function requestTables(
   for (const node of nodes.toReversed()) {
     if (node.kind === 'block') continue
     const wanted = drafts.get(node.table)?.fields ?? []
-    const draft = drafts.get(node.input) ?? { fields: new Set(), indexes: new Map(), slotWords: 0 }
-    drafts.set(node.input, draft)
+    const draft = draftFor(drafts, node.input)
     const own =
       node.kind === 'time' ? [node.field] : [...node.partition, ...node.order.map((item) => item.field)]
     // The number of a row is its own in each derived table, and a table of the database has none.
     for (const field of [...wanted, ...own]) if (field !== ROW_KEY) draft.fields.add(field)
   }
   return drafts
+}
+
+/** The draft of a table; a new one if nothing was asked of it yet. */
+function draftFor(drafts: Map<string, TableDraft>, model: string): TableDraft {
+  const known = drafts.get(model)
+  if (known !== undefined) return known
+  const draft: TableDraft = { fields: new Set(), indexes: new Map(), slotWords: 0 }
+  drafts.set(model, draft)
+  return draft
 }
 
 function requestIndex(

@@ -1,9 +1,10 @@
 import { ROW_KEY } from '../../zset/row-key.ts'
 import { createHash } from 'node:crypto'
 import { modelOf } from '../../contract/lookup.ts'
-import type { ModelContract, Schema } from '../../contract/schema-contract.ts'
+import type { ColumnContract, ModelContract, Schema } from '../../contract/schema-contract.ts'
 import { DbsyncError, invariant } from '../../core/errors.ts'
 import type { BlockIr, BlockSourceIr, RowsIr } from '../compile/block-ir.ts'
+import { isDerived, visibleUniques } from '../compile/plan-columns.ts'
 import {
   derivedColumn,
   type DerivedModel,
@@ -113,19 +114,9 @@ export class Nodes {
     const known = this.#models.get(table)
     if (known !== undefined) return known
     const model = this.model(input)
-    const derived = this.#models.get(input)
     const columns = model.columns.filter(({ field }) => field !== ROW_KEY)
-    const made: DerivedModel = {
-      model: table,
-      schema: '',
-      table,
-      columns: [derivedColumn(ROW_KEY, ROW_KEY_TYPE), ...columns],
-      key: [ROW_KEY],
-      keyIsPrimary: true,
-      relations: [],
-      uniques: derived?.uniques ?? [model.key],
-      shapes: derived?.shapes ?? new Map(),
-    }
+    const shapes = isDerived(model) ? model.shapes : new Map<string, RowsShape>()
+    const made = derivedModel(table, columns, visibleUniques(model), shapes)
     this.#nodes.set(table, [{ table, ...parts }])
     this.#models.set(table, made)
     return made
@@ -145,17 +136,7 @@ export class Nodes {
       // A block may give NULL wherever one of its sources is missing.
       derivedColumn(name, { ...expression.type, nullable: true }),
     )
-    const model: DerivedModel = {
-      model: table,
-      schema: '',
-      table,
-      columns: [derivedColumn(ROW_KEY, ROW_KEY_TYPE), ...columns],
-      key: [ROW_KEY],
-      keyIsPrimary: true,
-      relations: [],
-      uniques,
-      shapes: this.#shapes(blocks),
-    }
+    const model = derivedModel(table, columns, uniques, this.#shapes(blocks))
     const nodes = blocks.map((parts, branch): PlanNode => ({
       kind: 'block',
       table,
@@ -189,6 +170,26 @@ export class Nodes {
       }
     }
     return shapes
+  }
+}
+
+/** A table with those columns and a key of our own. */
+function derivedModel(
+  table: string,
+  columns: readonly ColumnContract[],
+  uniques: DerivedModel['uniques'],
+  shapes: DerivedModel['shapes'],
+): DerivedModel {
+  return {
+    model: table,
+    schema: '',
+    table,
+    columns: [derivedColumn(ROW_KEY, ROW_KEY_TYPE), ...columns],
+    key: [ROW_KEY],
+    keyIsPrimary: true,
+    relations: [],
+    uniques,
+    shapes,
   }
 }
 
