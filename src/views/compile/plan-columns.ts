@@ -58,7 +58,7 @@ export function sameColumn(a: ExpressionIr, b: ExpressionIr): boolean {
 }
 
 /** Each column once. */
-export function distinct(columns: readonly ColumnIr[]): readonly ColumnIr[] {
+export function distinctColumns(columns: readonly ColumnIr[]): readonly ColumnIr[] {
   return columns.filter((column, at) => columns.findIndex((other) => sameColumn(column, other)) === at)
 }
 

@@ -6,7 +6,7 @@ import type { BlockIr } from './block-ir.ts'
 import { areComparable } from '../functions/types.ts'
 import {
   capability,
-  distinct,
+  distinctColumns,
   isDerived,
   keyOf,
   mostFrequent,
@@ -242,7 +242,7 @@ class Planner {
       })
       for (const { expression } of this.#ir.order ?? [])
         if (expression.kind === 'column') parts.push(expression)
-      return { parts: distinct(parts), identity: distinct(parts).length }
+      return { parts: distinctColumns(parts), identity: distinctColumns(parts).length }
     }
     if (shape === 'keyed' && this.#isNode) {
       const parts = this.#tupleIdentity()
@@ -256,9 +256,9 @@ class Planner {
       })
       // Over derived tables the key was inferred from the whole query.
       if (!this.#sources.some(({ model }) => isDerived(model))) this.#requireIdentity(parts)
-      return { parts: distinct(parts), identity: distinct(parts).length }
+      return { parts: distinctColumns(parts), identity: distinctColumns(parts).length }
     }
-    const all = distinct(groupBy ?? [])
+    const all = distinctColumns(groupBy ?? [])
     for (const column of all) this.#requireKey(this.#contractOf(column), 'groupBy')
     // A source whose whole key is grouped by decides its other columns.
     const decided = new Set(
