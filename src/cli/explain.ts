@@ -1,8 +1,7 @@
 import { Option, type Command } from 'commander'
-import { DbsyncError } from '../core/errors.ts'
-import type { ViewDefinition } from '../views/define-view.ts'
 import { explain } from '../views/explain/explain.ts'
-import { loadViews, type LoadedView } from './load-views.ts'
+import { chooseViews } from './choose-views.ts'
+import { loadViews } from './load-views.ts'
 import type { Terminal } from './terminal.ts'
 import { toJson } from './to-json.ts'
 
@@ -19,27 +18,8 @@ export function addExplain(program: Command, terminal: Terminal): void {
     )
     .addOption(new Option('--json', 'print JSON, for machines'))
     .action(async (module: string, names: readonly string[], options: { readonly json?: true }) => {
-      const views = chosen(await loadViews(module, terminal.cwd), names, module)
+      const views = chooseViews(await loadViews(module, terminal.cwd), names, module)
       const explanation = explain(...views)
       await terminal.print(options.json === true ? toJson(explanation) : explanation.toString())
     })
-}
-
-/** The views of those names, or all; each once, whatever it is called. */
-function chosen(
-  views: readonly LoadedView[],
-  names: readonly string[],
-  module: string,
-): readonly ViewDefinition[] {
-  if (names.length === 0) return [...new Set(views.map(({ view }) => view))]
-  const found = names.map((wanted) => {
-    const loaded = views.find(({ name, view }) => view.name === wanted || name === wanted)
-    if (loaded !== undefined) return loaded.view
-    const known = views.map(({ name, view }) => (name === view.name ? name : `${name} (${view.name})`))
-    throw new DbsyncError(
-      'CONFIG.INVALID_OPTIONS',
-      `${module} exports no view ${wanted}. It exports ${known.join(', ')}.`,
-    )
-  })
-  return [...new Set(found)]
 }

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { Command, CommanderError } from 'commander'
 import * as z from 'zod'
 import { isDbsyncError } from '../core/errors.ts'
+import { addDdl } from './ddl.ts'
 import { addDoctor } from './doctor.ts'
 import { addExplain } from './explain.ts'
 import { addRefresh } from './refresh.ts'
@@ -55,6 +56,7 @@ export async function runCli(args: readonly string[], terminal: Terminal): Promi
   addStatus(program, terminal)
   addRefresh(program, terminal)
   addExplain(program, terminal)
+  addDdl(program, terminal)
   try {
     if (args.length === 0) program.outputHelp()
     else await program.parseAsync([...args], { from: 'user' })

@@ -47,7 +47,7 @@ const LAW: Readonly<Record<string, Floor>> = {
     packages: ['node:crypto', 'node:events', 'node:fs', 'node:os', 'node:path', 'zod'],
   },
   cli: {
-    floors: ['core', 'contract', 'postgres', 'changes', 'views', 'engine'],
+    floors: ['core', 'contract', 'postgres', 'changes', 'views', 'stores', 'engine'],
     packages: ['commander', 'node:fs/promises', 'node:module', 'node:path', 'node:url', 'zod'],
   },
   index: { floors: ['core', 'contract', 'postgres', 'changes', 'views', 'stores', 'engine'] },

@@ -71,13 +71,13 @@ function distinctViews(): readonly ViewDefinition[] {
     ...NESTED,
   ]
   const views = all.filter(({ ir }) => ir.key !== null)
-  return [
-    ...Object.values(exampleViews),
-    ...views.map((view, index) => {
-      const isKnown = views.findIndex(({ name }) => name === view.name) < index
-      return isKnown ? { ...view, name: `${view.name}_${index}` } : view
-    }),
-  ]
+  const names = new Set<string>()
+  const others = views.map((view, index): ViewDefinition => {
+    const name = names.has(view.name) ? `${view.name}_${index}` : view.name
+    names.add(name)
+    return Object.assign({}, view, { name })
+  })
+  return [...Object.values(exampleViews), ...others]
 }
 
 const SCHEMA = `
@@ -145,10 +145,10 @@ test('Prisma takes the model of every view, and its client reads the derived tab
     }
     const model = prismaModel(view, { schema: DERIVED, table: view.name }, options)
     taken.add(model.name)
-    return { ...model, view, columns: tableColumns(view, options) }
+    return { model, view, columns: tableColumns(view, options) }
   })
   await using space = await workspace()
-  await space.write('schema.prisma', [SCHEMA, ...models.map(({ text }) => text)].join('\n\n'))
+  await space.write('schema.prisma', [SCHEMA, ...models.map(({ model }) => model.text)].join('\n\n'))
   const run = prismaGenerate(space.path, ['--schema', 'schema.prisma'])
   expect([run.status, run.output]).toEqual([0, expect.stringContaining('Generated Prisma Client')])
 
@@ -156,8 +156,9 @@ test('Prisma takes the model of every view, and its client reads the derived tab
   const contract = parseContract(JSON.parse(await readFile(join(space.path, 'dbsync/contract.json'), 'utf8')))
   const kept = models.filter(({ view }) => !hasNullableKey(view))
   expect([kept.length > 40, kept.length < models.length]).toEqual([true, true])
-  for (const { name, columns, view } of kept) {
-    const found = contract.models.find(({ model }) => model === name)
+  for (const { model, columns, view } of kept) {
+    const { name } = model
+    const found = contract.models.find((one) => one.model === name)
     const only = onlyColumn(view)
     expect({
       name,
