@@ -1,5 +1,4 @@
 import { expect, test } from 'vitest'
-import { isDbsyncError } from '../../../../src/core/errors.ts'
 import { count, countDistinct, sum } from '../../../../src/views/build/aggregates.ts'
 import { eq } from '../../../../src/views/build/comparisons.ts'
 import { nest } from '../../../../src/views/build/nest.ts'
@@ -11,6 +10,7 @@ import { createTable, onlyColumn, tableParts } from '../../../../src/stores/post
 import { storedViewOf } from '../../../../src/stores/stored-view.ts'
 import type { StoredView } from '../../../../src/stores/view-store.ts'
 import type { TypeIr } from '../../../../src/views/view-ir.ts'
+import { codeAndMessage } from '../../../support/code-and-message.ts'
 import { testDatabase } from '../../../support/database.ts'
 import { schema, Restaurant, User, Visit } from '../../../types/fixture.ts'
 
@@ -222,16 +222,6 @@ test.each(refusals)('%s is refused', (_, view, change, message) => {
   )
   expect(`${code} ${text}`).toMatch(message)
 })
-
-function codeAndMessage(run: () => unknown): readonly [string, string] {
-  try {
-    run()
-  } catch (error) {
-    if (isDbsyncError(error)) return [error.code, error.message]
-    throw error
-  }
-  return ['', 'it is not refused']
-}
 
 test('a bag is refused, with what to do', () => {
   const bag = defineView('bag', (q) => q.from({ v: Visit }).select(({ v }) => ({ spent: v.amountSpent })))
