@@ -1,21 +1,7 @@
-import { execFile } from 'node:child_process'
-import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
-import type { CliRun } from '../support/cli.ts'
+import { runHere } from '../support/cli.ts'
 import { testDatabase } from '../support/database.ts'
 import { workspace } from '../support/workspace.ts'
-
-const FLAGS = ['--import', 'tsx', '--conditions=prisma-dbsync-source', 'bin/prisma-dbsync.js', 'ddl']
-
-/** Runs the bin as a process of its own: what it loads must not be this one's. */
-async function run(...args: readonly string[]): Promise<CliRun> {
-  try {
-    return { code: 0, ...(await promisify(execFile)(process.execPath, [...FLAGS, ...args])) }
-  } catch (error) {
-    const { code, stdout, stderr } = error as CliRun
-    return { code, stdout, stderr }
-  }
-}
 
 const RATING_MODEL = `/// Kept by DBSync from the view restaurant_rating: to be read, never written.
 model RestaurantRating {
@@ -27,27 +13,25 @@ model RestaurantRating {
 
   @@map("restaurant_rating")
   @@schema("answers")
-}
-`
+}`
 
 test('ddl prints the tables of the views of a module, as SQL that a server takes and as Prisma models', async () => {
-  const [both, sql, prisma, json] = await Promise.all([
-    run('examples/views.ts', '--schema', 'answers'),
-    run('examples/views.ts', '--schema', 'answers', '--sql'),
-    run('examples/views.ts', 'restaurant_rating', '--schema', 'answers', '--prisma'),
-    run('examples/views.ts', 'restaurantRating', '--schema', 'answers', '--json'),
-  ])
-  for (const one of [both, sql, prisma, json]) expect(one).toMatchObject({ code: 0, stderr: '' })
-  expect(both.stdout.startsWith(sql.stdout.trimEnd())).toBe(true)
-  expect(both.stdout).toContain(RATING_MODEL)
+  await using space = await workspace()
+  await space.write('views.js', "export * from '../../examples/views.ts'")
+  const run = (...args: readonly string[]) =>
+    runHere(['ddl', `${space.path}/views.js`, ...args, '--schema', 'answers'])
+  const [sql, prisma, json] = [
+    await run('--sql'),
+    await run('restaurant_rating', '--prisma'),
+    await run('restaurantRating', '--json'),
+  ]
+  for (const one of [sql, prisma, json]) expect(one).toMatchObject({ code: 0, stderr: '' })
   expect(prisma.stdout.split('\n\n').slice(1).join('\n\n')).toBe(RATING_MODEL)
   expect(prisma.stdout).toMatch(/^\/\/ The datasource has "answers" among its `schemas`/)
   const parsed = JSON.parse(json.stdout) as { tables: { sql: string[] }[] }
   expect(parsed).toMatchObject({
     schema: 'answers',
-    tables: [
-      { view: 'restaurant_rating', prisma: { name: 'RestaurantRating', text: RATING_MODEL.trimEnd() } },
-    ],
+    tables: [{ view: 'restaurant_rating', prisma: { name: 'RestaurantRating', text: RATING_MODEL } }],
   })
   expect(sql.stdout).toContain(parsed.tables[0]?.sql.join(';'))
 
@@ -61,7 +45,7 @@ test('ddl prints the tables of the views of a module, as SQL that a server takes
 })
 
 const MODULE = `
-import { defineView } from 'prisma-dbsync'
+import { defineView } from '../../src/views/define-view.ts'
 import { User, Visit } from '../../test/types/fixture.ts'
 export const bag = defineView('bag', (q) => q.from({ v: Visit }).select(({ v }) => ({ spent: v.amountSpent })))
 export const user = defineView('user', (q) => q.from({ u: User }).select(({ u }) => ({ id: u.id, role: u.role })), { indexes: [['role']] })
@@ -69,16 +53,15 @@ export const user = defineView('user', (q) => q.from({ u: User }).select(({ u })
 
 test('a view that no table can hold is told of, and refused where it is named', async () => {
   await using space = await workspace()
-  await space.write('views.ts', MODULE)
-  await space.write('again.ts', `${MODULE}\nexport const other = { ...user }`)
-  const module = `${space.path}/views.ts`
-  const [all, elsewhere, named, twice, odd] = await Promise.all([
-    run(module),
-    run(module, 'user', '--other-database', '--sql'),
-    run(module, 'bag'),
-    run(`${space.path}/again.ts`, '--sql'),
-    run(module, '--sql', '--prisma'),
-  ])
+  await space.write('views.js', MODULE)
+  await space.write('again.js', `${MODULE}\nexport const other = { ...user }`)
+  const module = `${space.path}/views.js`
+  const [all, elsewhere, named, twice] = [
+    await runHere(['ddl', module]),
+    await runHere(['ddl', module, 'user', '--other-database', '--sql']),
+    await runHere(['ddl', module, 'bag']),
+    await runHere(['ddl', `${space.path}/again.js`, '--sql']),
+  ]
   expect(all).toMatchObject({
     code: 0,
     stderr: expect.stringMatching(/^STORE\.UNSUPPORTED: The view bag cannot be stored/),
@@ -99,7 +82,7 @@ test('a view that no table can hold is told of, and refused where it is named', 
     stdout: '',
     stderr: expect.stringMatching(/CONFIG\.DUPLICATE_VIEW: Two views are called user/),
   })
-  expect(odd).toMatchObject({
+  expect(await runHere(['ddl', module, '--sql', '--prisma'])).toMatchObject({
     code: 1,
     stdout: '',
     stderr: expect.stringMatching(/^CONFIG\.INVALID_OPTIONS: /),
