@@ -59,7 +59,7 @@ export class Checkpoint {
       [this.#pipeline],
     )
     const found = rows.length === 0 ? { epoch: 0n, lsn: null } : claimOf(rows[0])
-    if (found.epoch > known.epoch) throw this.fenced()
+    if (found.epoch > known.epoch) throw this.#fenced()
     const isOurs = found.lsn === known.lsn || (attempted !== null && found.lsn === attempted)
     if (found.epoch === known.epoch && isOurs) return { kind: 'ours', claim: found }
     const epoch = known.epoch + 1n
@@ -79,7 +79,7 @@ export class Checkpoint {
       `SELECT 1 FROM dbsync.checkpoint WHERE pipeline = ${quoteLiteral(this.#pipeline)}
        AND epoch = ${quoteLiteral(String(known.epoch))} AND lsn IS NOT DISTINCT FROM ${lsnLiteral(known.lsn)} FOR UPDATE`,
     ])
-    if (rows.length !== 1) throw this.fenced()
+    if (rows.length !== 1) throw await this.#refusal(session, known)
   }
 
   /** Moves the row, and the tables that are now at its position; compare-and-set, in the transaction of {@link lock}. */
@@ -104,10 +104,26 @@ export class Checkpoint {
         tables.map(({ table }) => table),
       ],
     )
-    if (rows.length !== 1) throw this.fenced()
+    if (rows.length !== 1) throw await this.#refusal(session, known)
   }
 
-  fenced(): DbsyncError {
+  /** Why the row is not as its owner knows it. */
+  async #refusal(session: StoreSession, known: Claim): Promise<DbsyncError> {
+    const { rows } = await session.run(
+      { doing: 'read dbsync.checkpoint' },
+      'SELECT epoch::text FROM dbsync.checkpoint WHERE pipeline = $1',
+      [this.#pipeline],
+    )
+    if (BigInt(rows[0]?.[0] ?? 0) > known.epoch) return this.#fenced()
+    return new DbsyncError(
+      'STORE.UNAVAILABLE',
+      `dbsync.checkpoint of "${this.#pipeline}" is not where this sync left it, and nobody has taken over: the database was restored, ` +
+        'or somebody wrote there. All rows are written anew.',
+      { details: { pipeline: this.#pipeline } },
+    )
+  }
+
+  #fenced(): DbsyncError {
     return new DbsyncError(
       'STORE.FENCED',
       `Another instance has taken over the derived tables of "${this.#pipeline}"; this one writes no more. Nothing is to be done ` +

@@ -25,7 +25,7 @@ export function* rowPieces(
   width: number,
 ): Generator<RowPiece> {
   for (const [pattern, alike] of byNulls(rows, key)) {
-    const nulls = [...pattern].map((mark) => mark === 'n')
+    const nulls = Array.from(pattern, (mark) => mark === 'n')
     let piece: StoredValues[] = []
     let characters = 0
     for (const row of alike) {

@@ -198,9 +198,7 @@ test('a derived table in the publication of its sync is refused, however it got 
   await db.query('CREATE PUBLICATION own FOR TABLE source')
   const options = { publication: 'own' }
   expect(await opened(db, rating, options)).toBe(null)
-  const [version] = await db.query<{ v: number }>(
-    "SELECT current_setting('server_version_num')::int AS v",
-  )
+  const [version] = await db.query<{ v: number }>("SELECT current_setting('server_version_num')::int AS v")
   const ways = [
     'ALTER PUBLICATION own SET TABLE source, derived.rating',
     'ALTER PUBLICATION own SET TABLE dbsync.checkpoint',
@@ -224,7 +222,10 @@ test('a role without rights is told which SQL gives them, and that is enough', a
     for (;;) {
       const error: unknown = await opened({ url }).catch((reason: unknown) => reason)
       if (error === null) break
-      expect(error).toMatchObject({ code: 'POSTGRES.PERMISSION', message: expect.not.stringContaining('secret') })
+      expect(error).toMatchObject({
+        code: 'POSTGRES.PERMISSION',
+        message: expect.not.stringContaining('secret'),
+      })
       const { sql } = (error as { details: { sql: string } }).details
       expect(asked).not.toContain(sql)
       asked.push(sql)
@@ -245,7 +246,9 @@ test('a role without rights is told which SQL gives them, and that is enough', a
     const refused = store.upsert(rating, [['r1', '9']])
     await expect(refused).rejects.toMatchObject({
       code: 'POSTGRES.PERMISSION',
-      details: { sql: expect.stringContaining('GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "derived"."rating"') },
+      details: {
+        sql: expect.stringContaining('GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "derived"."rating"'),
+      },
     })
   } finally {
     await dropRole(db)
@@ -258,7 +261,10 @@ test('tables that a sync does not write any more say so, and so does one whose v
   {
     await using store = storeOf(db, [rating, spend])
     await store.open([rating, spend], { takeOver: true })
-    await write(store, 'whole', 16, [{ view: rating, rows: [['a', '1']] }, { view: spend, rows: [['a', '1']] }])
+    await write(store, 'whole', 16, [
+      { view: rating, rows: [['a', '1']] },
+      { view: spend, rows: [['a', '1']] },
+    ])
     await store.fail(spend, 'VIEW.EVALUATION')
     await write(store, 'changes', 32, [{ view: rating, rows: [['a', '2']] }])
   }
