@@ -33,6 +33,10 @@ const QUOTING = new Set([
   'keyColumns', // quoted identifiers
   'writeExpression', // views/to-sql.ts, looked at whole below
   'writeItems', // views/query-sql.ts, looked at whole below
+  'lsnLiteral', // stores/postgres/checkpoint.ts: a literal, or NULL
+  'names', // stores/postgres/row-sql.ts: quoted identifiers
+  'numbered', // stores/postgres/row-sql.ts: c and a number
+  'keyMatch', // stores/postgres/row-sql.ts, looked at like any other
 ])
 
 /** Other interpolations, by file, each with its reason. */
@@ -94,6 +98,31 @@ const SAFE: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     "lines.join(',\\n')": 'quoted identifiers, types of the contract and constants',
     'list(names)': 'quoted identifiers',
   },
+  'src/stores/postgres/row-sql.ts': {
+    name: 'of tableName, or of quoteIdentifier',
+    columns: 'quoted identifiers and types of the DDL',
+    'table.name': 'of tableName',
+    from: 'of tableName, or of quoteIdentifier after a constant',
+    seen: 'of quoteIdentifier, after a constant',
+    rows: 'of parameterRows',
+    all: 'quoted identifiers',
+    values: 'numbered columns; with casts to types of the DDL',
+    keyValues: 'numbered columns',
+    parameters: 'numbers, and types of the DDL',
+    sqlType: 'a type of the DDL',
+    place: 'a number',
+    assignments: 'quoted identifiers and constants',
+    noting: 'looked at like any other',
+    isNew: 'looked at like any other',
+    unique: 'one of two constants',
+    matches: 'quoted identifiers and constants',
+  },
+  'src/stores/postgres/derived-table.ts': {
+    schema: 'of quoteIdentifier',
+    role: 'of quoteIdentifier',
+    'this.#written.name': 'of tableName',
+  },
+  'src/stores/postgres/replace-table.ts': { old: 'of quoteIdentifier', next: 'of quoteIdentifier' },
   'src/views/sql/aggregate-sql.ts': {
     'writer.write(filter)': 'of writeExpression',
     'writeCall(aggregate, writer)': 'looked at like any other',
@@ -165,6 +194,7 @@ const SAFE: Readonly<Record<string, Readonly<Record<string, string>>>> = {
 
 /** Places where a statement is part of a message to a person, by the end of what stands before them. */
 const MESSAGES: Readonly<Record<string, readonly string[]>> = {
+  'src/stores/postgres/postgres-store.ts': ['The server answered COMMIT by ${command}'],
   'src/engine/diagnose.ts': ['Role "${role}'],
   'src/stores/postgres/check-table.ts': [
     "(${names.map(({ name }) => name).join(', ')}",

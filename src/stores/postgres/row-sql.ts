@@ -34,27 +34,42 @@ export function looseType(sqlType: string): string {
   return bare === 'bit' ? 'bit varying' : bare
 }
 
-const list = (parts: readonly string[], separator = ', '): string => parts.join(separator)
-
-const typeOf = (table: WrittenTable, position: number): string => table.columns[position]?.sqlType ?? 'text'
-const nameOf = (table: WrittenTable, position: number): string =>
-  quoteIdentifier(table.columns[position]?.name ?? '')
-
-/** `SELECT` of the rows in array parameters, one a column, as columns c0, c1 and so on, of the columns' types. */
-function rowsOf(types: readonly string[]): string {
-  const parameters = types.map((type, at) => `$${at + 1}::${isList(type) ? 'text' : looseType(type)}[]`)
-  const columns = types.map((type, at) => (isList(type) ? `c${at}::${type} AS c${at}` : `c${at}`))
-  return `SELECT ${list(columns)} FROM unnest(${list(parameters)}) AS u (${list(types.map((_, at) => `c${at}`))})`
+/** The key's columns of a table, or some of its columns, in that order. */
+function pick(table: WrittenTable, positions: readonly number[]): readonly WrittenColumn[] {
+  return positions.flatMap((position) => table.columns[position] ?? [])
 }
 
-/** The condition that finds the row `t` of a key whose columns are c0, c1 and so on, or where `columns` says. */
-function keyMatch(table: WrittenTable, nulls: NullPattern, columns: readonly number[]): string {
-  const conditions = table.key.map((position, at) =>
-    nulls[at] === true
-      ? `t.${nameOf(table, position)} IS NULL`
-      : `t.${nameOf(table, position)} = v.c${columns[at] ?? at}`,
-  )
-  return conditions.join(' AND ')
+/** Quoted names, each after a prefix and before a suffix of SQL. */
+function names(columns: readonly WrittenColumn[], prefix = '', joint = ', '): string {
+  return columns.map(({ name }) => prefix + quoteIdentifier(name)).join(joint)
+}
+
+/** The columns of the rows in the parameters: c0, c1 and so on. */
+function numbered(positions: Iterable<number>, prefix = ''): string {
+  return Array.from(positions, (position) => `${prefix}c${position}`).join(', ')
+}
+
+/** The query of the rows in array parameters, one a column, as columns c0, c1 and so on, of the columns' types. */
+export function parameterRows(columns: readonly WrittenColumn[]): string {
+  const places = columns.map((_, place) => place)
+  const parameters = columns
+    .map(({ sqlType }, place) => `$${place + 1}::${isList(sqlType) ? 'text' : looseType(sqlType)}[]`)
+    .join(', ')
+  const values = columns
+    .map(({ sqlType }, place) => (isList(sqlType) ? `c${place}::${sqlType} AS c${place}` : `c${place}`))
+    .join(', ')
+  return `SELECT ${values} FROM unnest(${parameters}) AS u (${numbered(places)})`
+}
+
+/** The condition under which a row `t` of the table has the key of the row `v`, whose columns are `places`. */
+export function keyMatch(table: WrittenTable, nulls: NullPattern, places: readonly number[]): string {
+  return pick(table, table.key)
+    .map(({ name }, at) =>
+      nulls[at] === true
+        ? `t.${quoteIdentifier(name)} IS NULL`
+        : `t.${quoteIdentifier(name)} = v.c${places[at] ?? at}`,
+    )
+    .join(' AND ')
 }
 
 /**
@@ -65,54 +80,50 @@ function keyMatch(table: WrittenTable, nulls: NullPattern, columns: readonly num
  * alone altogether, without so much as a lock.
  */
 export function upsertSql(table: WrittenTable, nulls: NullPattern, seen: string | null): string {
-  const types = table.columns.map(({ sqlType }) => sqlType)
-  const names = table.columns.map(({ name }) => quoteIdentifier(name))
-  const values = list(names.map((_, at) => `v.c${at}`))
-  const keys = table.key.map((position) => nameOf(table, position))
-  const notes =
-    seen === null
-      ? ''
-      : `, noted AS (INSERT INTO ${seen} SELECT ${list(table.key.map((position) => `v.c${position}`))} FROM v ON CONFLICT DO NOTHING)`
+  const { columns, key, name } = table
+  const rows = parameterRows(columns)
+  const all = names(columns)
+  const values = numbered(columns.keys(), 'v.')
+  const keyValues = numbered(key, 'v.')
+  const assignments = columns
+    .map((column) => quoteIdentifier(column.name))
+    .map((column) => `${column} = excluded.${column}`)
+    .join(', ')
+  const noting =
+    seen === null ? '' : `, noted AS (INSERT INTO ${seen} SELECT ${keyValues} FROM v ON CONFLICT DO NOTHING)`
   const isNew =
     seen === null
       ? ''
-      : ` WHERE NOT EXISTS (SELECT FROM ${table.name} AS t WHERE ${keyMatch(table, nulls, table.key)}` +
-        ` AND ROW(${list(names.map((name) => `t.${name}`))})::record OPERATOR(pg_catalog.*=) ROW(${values})::record)`
-  return (
-    `WITH v AS (${rowsOf(types)})${notes} INSERT INTO ${table.name} AS t (${list(names)})` +
-    ` SELECT ${values} FROM v${isNew} ORDER BY ${list(table.key.map((position) => `v.c${position}`))}` +
-    ` ON CONFLICT (${list(keys)}) DO UPDATE SET ${list(names.map((name) => `${name} = excluded.${name}`))}` +
-    ' WHERE t.* OPERATOR(pg_catalog.*<>) excluded.*'
-  )
+      : `WHERE NOT EXISTS (SELECT FROM ${name} AS t WHERE ${keyMatch(table, nulls, key)}
+                           AND ROW(${names(columns, 't.')})::record OPERATOR(pg_catalog.*=) ROW(${values})::record)`
+  return `WITH v AS (${rows}) ${noting}
+    INSERT INTO ${name} AS t (${all}) SELECT ${values} FROM v ${isNew} ORDER BY ${keyValues}
+    ON CONFLICT (${names(pick(table, key))}) DO UPDATE SET ${assignments} WHERE t.* OPERATOR(pg_catalog.*<>) excluded.*`
 }
 
 /** Deletes rows by their keys, one array parameter a column of the key; `from` has the key's columns under the names of the table. */
 export function deleteSql(table: WrittenTable, nulls: NullPattern, from = table.name): string {
-  const types = table.key.map((position) => typeOf(table, position))
-  return `WITH v AS (${rowsOf(types)}) DELETE FROM ${from} AS t USING v WHERE ${keyMatch(
-    table,
-    nulls,
-    types.map((_, at) => at),
-  )}`
+  const rows = parameterRows(pick(table, table.key))
+  const places = table.key.map((_, place) => place)
+  return `WITH v AS (${rows}) DELETE FROM ${from} AS t USING v WHERE ${keyMatch(table, nulls, places)}`
 }
 
 /** Makes the table that notes keys until the transaction ends. */
 export function createSeenSql(table: WrittenTable, seen: string, hasNulls: boolean): string {
-  const keys = table.key.map((position) => `${nameOf(table, position)} ${typeOf(table, position)}`)
-  const names = list(table.key.map((position) => nameOf(table, position)))
+  const key = pick(table, table.key)
+  const columns = key.map(({ name, sqlType }) => `${quoteIdentifier(name)} ${sqlType}`).join(', ')
   const unique = hasNulls ? 'UNIQUE NULLS NOT DISTINCT' : 'UNIQUE'
-  return `CREATE TEMPORARY TABLE ${seen} (${list(keys)}, ${unique} (${names})) ON COMMIT DROP`
+  return `CREATE TEMPORARY TABLE ${seen} (${columns}, ${unique} (${names(key)})) ON COMMIT DROP`
 }
 
 /** Deletes the rows whose keys were not noted. Comparing rows, Postgres takes NULLs for equal and can still hash or sort them. */
 export function deleteUnseenSql(table: WrittenTable, seen: string, hasNulls: boolean): string {
-  const names = table.key.map((position) => nameOf(table, position))
-  const row = (alias: string): string => `ROW(${list(names.map((name) => `${alias}.${name}`))})::record`
+  const key = pick(table, table.key)
   const matches = hasNulls
-    ? `${row('s')} = ${row('t')}`
-    : list(
-        names.map((name) => `s.${name} = t.${name}`),
-        ' AND ',
-      )
+    ? `ROW(${names(key, 's.')})::record = ROW(${names(key, 't.')})::record`
+    : key
+        .map(({ name }) => quoteIdentifier(name))
+        .map((name) => `s.${name} = t.${name}`)
+        .join(' AND ')
   return `DELETE FROM ${table.name} AS t WHERE NOT EXISTS (SELECT FROM ${seen} AS s WHERE ${matches})`
 }
