@@ -13,12 +13,7 @@ export function makeStores(options: CheckedOptions): readonly StoreTarget[] {
   const store = new PostgresStore({
     connection: target,
     pipeline: slot.name ?? 'dbsync',
-    tables: new Map(
-      tables.map(({ view, schema: inSchema, name, indexes }) => [
-        view.name,
-        { schema: inSchema, table: name, indexes },
-      ]),
-    ),
+    tables: new Map(tables.map(({ view, ...table }) => [view.name, table])),
     enumTypes: isSource ? sourceEnumTypes(schema) : new Map(),
     publication: isSource ? publication : null,
   })

@@ -18,6 +18,7 @@ import {
   type ConsumerOptions,
 } from './consumer-options.ts'
 import type { Clock } from './clock.ts'
+import { checkLoops } from './check-loops.ts'
 import { checkStores, storeShape, type CheckedStores, type StoreOptions } from './store-options.ts'
 import type { SyncEvent } from './sync-event.ts'
 
@@ -148,7 +149,7 @@ const optionsSchema = z.strictObject({
 /**
  * Checks what the caller gave, with every problem in one message.
  *
- * Throws: CONFIG.INVALID_OPTIONS, CONFIG.INSECURE_CONNECTION, CONFIG.DUPLICATE_VIEW, CONFIG.UNKNOWN_HANDLER, STORE.UNSUPPORTED.
+ * Throws: CONFIG.INVALID_OPTIONS, CONFIG.INSECURE_CONNECTION, CONFIG.DUPLICATE_VIEW, CONFIG.UNKNOWN_HANDLER, STORE.UNSUPPORTED, STORE.LOOP.
  */
 export function checkOptions(options: SyncOptions): CheckedOptions {
   const result = optionsSchema.safeParse(options)
@@ -173,6 +174,10 @@ export function checkOptions(options: SyncOptions): CheckedOptions {
   const consumers = checkConsumers(schema, options)
   const stores = checkStores(views, options)
   for (const view of stores.views) checkViewSchema(schema, view, `the stored view "${view.name}"`)
+  checkLoops([...Object.values(views), ...stores.views], {
+    tables: options.target === undefined ? stores.tables : [],
+    columns: stores.columns,
+  })
   const isWritten = stores.views.length > 0
   if (Object.keys(views).length === 0 && !consumers.isNeeded && !isWritten) {
     throw new DbsyncError(

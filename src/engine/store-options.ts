@@ -2,9 +2,11 @@ import { z } from 'zod'
 import { DbsyncError } from '../core/errors.ts'
 import type { Table } from '../contract/schema-contract.ts'
 import type { ConnectionOptions } from '../postgres/resolve-connection.ts'
+import type { DerivedColumns } from '../stores/postgres/check-derived-columns.ts'
 import type { ViewStore } from '../stores/view-store.ts'
 import { storedViewOf } from '../stores/stored-view.ts'
 import type { ViewDefinition } from '../views/define-view.ts'
+import type { DerivedTable } from './check-loops.ts'
 
 /** A derived table: a view's rows as a table of Postgres. */
 export interface TableOptions {
@@ -49,25 +51,15 @@ export interface StoreOptions {
   readonly stores?: readonly StoreTarget[]
 }
 
-/** A derived table, checked. */
-export interface CheckedTable {
-  readonly view: ViewDefinition
-  readonly schema: string
-  readonly name: string
+/** A derived table, with its defaults. */
+export interface CheckedTable extends DerivedTable {
   readonly indexes: readonly (readonly string[])[]
-}
-
-/** Derived columns, checked. */
-export interface CheckedColumns {
-  readonly view: ViewDefinition
-  readonly model: string
-  readonly set: ReadonlyMap<string, string>
 }
 
 /** {@link StoreOptions}, checked and with their defaults. */
 export interface CheckedStores {
   readonly tables: readonly CheckedTable[]
-  readonly columns: readonly CheckedColumns[]
+  readonly columns: readonly DerivedColumns[]
   readonly stores: readonly StoreTarget[]
   /** Every view that is written somewhere, once. */
   readonly views: readonly ViewDefinition[]
@@ -129,15 +121,15 @@ export function checkStores(
     return {
       view,
       schema: table.schema ?? 'derived',
-      name: table.name ?? view.name,
+      table: table.name ?? view.name,
       indexes: table.indexes ?? [],
     }
   })
   const columns = Object.entries(options.columns ?? {}).map(
-    ([name, { view, model, set }]): CheckedColumns => ({
+    ([name, { view, model, set }]): DerivedColumns => ({
       view: view ?? viewOf(views, name, 'columns'),
       model: model.model,
-      set: new Map(Object.entries(set)),
+      set,
     }),
   )
   const stores = options.stores ?? []

@@ -196,6 +196,10 @@ const SAFE: Readonly<Record<string, Readonly<Record<string, string>>>> = {
 const MESSAGES: Readonly<Record<string, readonly string[]>> = {
   'src/stores/postgres/postgres-store.ts': ['The server answered COMMIT by ${command}'],
   'src/engine/diagnose.ts': ['Role "${role}'],
+  'src/stores/postgres/check-derived-columns.ts': [
+    'the output "${output}',
+    'may be NULL and the field "${field}',
+  ],
   'src/stores/postgres/check-table.ts': [
     "(${names.map(({ name }) => name).join(', ')}",
     'on PostgreSQL ${Math.floor(serverVersion / 10_000)}',
