@@ -7,8 +7,17 @@ test('the examples of the README compile', async () => {
   const root = resolve(import.meta.dirname, '../..')
   const text = await readFile(join(root, 'README.md'), 'utf8')
   const blocks = [...text.matchAll(/```ts\n([^]*?)```/g)].map(([, code = '']) => code)
-  expect(blocks).toHaveLength(6)
-  const [first = '', reading = '', coming = '', handlers = '', consumers = '', again = ''] = blocks
+  expect(blocks).toHaveLength(8)
+  const [
+    first = '',
+    reading = '',
+    coming = '',
+    tables = '',
+    columns = '',
+    handlers = '',
+    consumers = '',
+    again = '',
+  ] = blocks
   const folder = await mkdtemp(join(root, 'generated/readme-'))
   try {
     const imports =
@@ -24,6 +33,9 @@ test('the examples of the README compile', async () => {
       'handlers.ts': `${imports}${handlers}\nexport { sync }`,
       'consumers.ts': `${imports}${consumers}\nexport { sync }`,
     }
+    const alone = (code: string): string =>
+      `${code.replace("'./generated/", "'../").replace("'./views.ts'", "'../../examples/views.ts'")}\nexport { sync }`
+    Object.assign(files, { 'tables.ts': alone(tables), 'columns.ts': alone(columns) })
     for (const [name, code] of Object.entries(files)) await writeFile(join(folder, name), code)
     const config = { extends: join(root, 'tsconfig.json'), include: ['*.ts'], exclude: [] }
     await writeFile(join(folder, 'tsconfig.json'), JSON.stringify(config))
