@@ -37,6 +37,7 @@ const QUOTING = new Set([
   'names', // stores/postgres/row-sql.ts: quoted identifiers
   'numbered', // stores/postgres/row-sql.ts: c and a number
   'keyMatch', // stores/postgres/row-sql.ts, looked at like any other
+  'parameterRows', // stores/postgres/row-sql.ts, looked at like any other
 ])
 
 /** Other interpolations, by file, each with its reason. */
@@ -102,7 +103,6 @@ const SAFE: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     name: 'of tableName, or of quoteIdentifier',
     columns: 'quoted identifiers and types of the DDL',
     'table.name': 'of tableName',
-    from: 'of tableName, or of quoteIdentifier after a constant',
     seen: 'of quoteIdentifier, after a constant',
     rows: 'of parameterRows',
     all: 'quoted identifiers',
@@ -116,6 +116,29 @@ const SAFE: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     isNew: 'looked at like any other',
     unique: 'one of two constants',
     matches: 'quoted identifiers and constants',
+  },
+  'src/stores/postgres/column-sql.ts': {
+    rows: 'of parameterRows, or looked at like any other',
+    'table.name': 'of tableName',
+    match: 'of keyMatch',
+    differs: 'quoted identifiers, numbered columns, parameters and types of the catalog',
+    assignments: 'quoted identifiers, numbered columns, parameters and types of the catalog',
+    gathered: 'of quoteIdentifier, after a constant',
+    at: 'a number',
+    "columns.join(', ')": 'numbered columns and types of the catalog',
+    "changes.join(', ')": 'numbered columns',
+    "keys.join(', ')": 'quoted identifiers and numbered columns',
+    "match.join(' AND ')": 'quoted identifiers and numbered columns',
+  },
+  'src/stores/postgres/column-catalog.ts': {
+    probe: 'of quoteIdentifier',
+    sqlType: 'of format_type',
+    expression: 'a default as the server writes it',
+  },
+  'src/stores/postgres/derived-columns.ts': {
+    role: 'of quoteIdentifier',
+    read: 'quoted identifiers',
+    written: 'quoted identifiers',
   },
   'src/stores/postgres/derived-table.ts': {
     schema: 'of quoteIdentifier',

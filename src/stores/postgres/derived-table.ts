@@ -11,6 +11,7 @@ import { assertReplaceable, replacementOf, swapTables } from './replace-table.ts
 import { rowPieces } from './row-pieces.ts'
 import { createSeenSql, deleteSql, deleteUnseenSql, upsertSql, type WrittenTable } from './row-sql.ts'
 import { SCAN_WHOLE, type StoreSession } from './store-session.ts'
+import type { StoreTarget } from './store-target.ts'
 import { createTable, onlyColumn, tableColumns, type TableOptions } from './table-ddl.ts'
 import { readShape } from './table-shape.ts'
 
@@ -33,7 +34,7 @@ interface Whole {
  * The table of one view: made, compared with what is noted of it, written, and replaced when its form has changed. All of it
  * within transactions of the store.
  */
-export class DerivedTable implements TableKey {
+export class DerivedTable implements StoreTarget, TableKey {
   readonly view: StoredView
   readonly schema: string
   readonly table: string
@@ -60,6 +61,14 @@ export class DerivedTable implements TableKey {
     const key = keyNames.map((name) => all.findIndex((column) => column.name === name))
     this.#hasNullableKey = key.some((position) => all[position]?.notNull !== true)
     this.#written = { name: tableName(this), columns: all, key }
+  }
+
+  get keys(): readonly TableKey[] {
+    return [this]
+  }
+
+  get unpublished(): readonly TableKey[] {
+    return [this]
   }
 
   /**
@@ -122,16 +131,12 @@ export class DerivedTable implements TableKey {
     })
   }
 
-  /** Whether what is there must be made anew before anything can be written. */
-  get mustReplace(): boolean {
-    return this.#mustReplace
-  }
-
   /** All rows are about to be written; what is not among them goes with {@link endWhole}. `place`: of the table in its batch. */
   async beginWhole(session: StoreSession, place: number): Promise<void> {
     const context = { doing: `begin to write ${tableName(this)}`, view: this.view.name }
     if (this.#mustReplace) {
       const replacement = replacementOf(this)
+      await takeTurn(session)
       await session.runAll(context, createTable(this.view, replacement, this.#options))
       this.#whole = {
         table: { ...this.#written, name: tableName(replacement) },
@@ -152,13 +157,8 @@ export class DerivedTable implements TableKey {
     this.#whole = { table: this.#written, replacement: null, seen }
   }
 
-  /** Forgets a batch that was begun. */
-  rollBack(): void {
-    this.#whole = null
-  }
-
   async delete(session: StoreSession, keys: readonly StoredValues[]): Promise<void> {
-    const { table, seen } = this.#target
+    const { table } = this.#target
     const context = {
       doing: `delete rows of ${tableName(this)}`,
       view: this.view.name,
@@ -168,7 +168,6 @@ export class DerivedTable implements TableKey {
     const positions = table.key.map((_, at) => at)
     for (const { nulls, parameters } of rowPieces(rows, positions, positions.length)) {
       await session.runPrepared(context, deleteSql(table, nulls), parameters)
-      if (seen !== null) await session.runPrepared(context, deleteSql(table, nulls, seen), parameters)
     }
   }
 
@@ -202,9 +201,8 @@ export class DerivedTable implements TableKey {
     await this.#note(session, pipeline, 'live')
   }
 
-  /** What was written has been committed. */
-  committed(): void {
-    if (this.#whole?.replacement != null) this.#mustReplace = false
+  ended(isCommitted: boolean): void {
+    if (isCommitted && this.#whole?.replacement != null) this.#mustReplace = false
     this.#whole = null
   }
 

@@ -2,12 +2,14 @@ import { DbsyncError, invariant, isDbsyncError } from '../../core/errors.ts'
 import type { Lsn } from '../../core/lsn.ts'
 import type { ConnectionTarget } from '../../postgres/resolve-connection.ts'
 import type { StoreBatch, StoredValues, StoredView, ViewStore } from '../view-store.ts'
-import { ensureBookkeeping, takeTurn } from './bookkeeping.ts'
+import { ensureBookkeeping } from './bookkeeping.ts'
 import { assertNotPublished } from './check-target.ts'
 import { Checkpoint, type Claim } from './checkpoint.ts'
+import { DerivedColumns, type DerivedColumnsOptions } from './derived-columns.ts'
 import { DerivedTable, type DerivedTableOptions } from './derived-table.ts'
 import { noteDetached, noteFailure } from './registry.ts'
 import { StoreSession } from './store-session.ts'
+import type { StoreTarget } from './store-target.ts'
 
 /** What a {@link PostgresStore} writes, and where. */
 export interface PostgresStoreOptions {
@@ -16,10 +18,17 @@ export interface PostgresStoreOptions {
   readonly pipeline: string
   /** By the names of the views. */
   readonly tables: ReadonlyMap<string, DerivedTableOptions>
+  /**
+   * By the names of the views; none of them is in `tables` too. For these the database is that of the sources, and what is written must
+   * be visible there: no row of the view may come from a transaction that new snapshots do not see.
+   */
+  readonly columns?: ReadonlyMap<string, DerivedColumnsOptions>
   /** By the contract's name of an enum: its type in the target database. One that is not there is text. */
   readonly enumTypes: ReadonlyMap<string, string>
   /** The sync's own publication, in which no derived table may be; null where the target is another database. */
   readonly publication: string | null
+  /** A statement that takes longer counts as a lost connection. Default: five minutes. */
+  readonly statementTimeoutMs?: number
 }
 
 /**
@@ -27,11 +36,13 @@ export interface PostgresStoreOptions {
  */
 type Freshness = 'stale' | 'claimed' | 'current'
 
-/** One view's table in this store. */
+/** One view in this store. */
 interface Target {
-  readonly table: DerivedTable
+  readonly place: StoreTarget
   freshness: Freshness
 }
+
+const STATEMENT_TIMEOUT_MS = 300_000
 
 interface Batch {
   readonly kind: StoreBatch['kind']
@@ -54,6 +65,8 @@ export class PostgresStore implements ViewStore {
   /** Where a commit led whose answer has not come. */
   #attempted: Lsn | null = null
   #targets = new Map<string, Target>()
+  /** Views that have stopped, by name: until the store is taken over anew, nothing is asked of their tables. */
+  readonly #stopped = new Set<string>()
   #batch: Batch | null = null
 
   constructor(options: PostgresStoreOptions) {
@@ -65,8 +78,10 @@ export class PostgresStore implements ViewStore {
     views: readonly StoredView[],
     { takeOver }: { readonly takeOver: boolean },
   ): Promise<Lsn | null> {
+    const { connection, statementTimeoutMs } = this.#options
     this.#drop()
-    const session = await StoreSession.connect(this.#options.connection)
+    if (takeOver) this.#stopped.clear()
+    const session = await StoreSession.connect(connection, statementTimeoutMs ?? STATEMENT_TIMEOUT_MS)
     this.#session = session
     try {
       return await this.#prepare(session, views, takeOver)
@@ -82,22 +97,37 @@ export class PostgresStore implements ViewStore {
     takeOver: boolean,
   ): Promise<Lsn | null> {
     const { pipeline, publication } = this.#options
-    const tables = views.map((view) => this.#tableOf(view, session))
+    const places = views.map((view) => this.#placeOf(view, session))
     await session.run({ doing: 'begin' }, 'BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE')
     const { claim, isTrusted } = await this.#take(session, takeOver)
     const targets = new Map<string, Target>()
     const position = isTrusted ? claim.lsn : null
-    for (const table of tables) {
-      const isThere = await table.prepare(session, pipeline, position)
-      targets.set(table.view.name, { table, freshness: isThere ? 'claimed' : 'stale' })
+    for (const place of places) {
+      const isThere = !this.#isStopped(place) && (await place.prepare(session, pipeline, position))
+      targets.set(place.view.name, { place, freshness: isThere ? 'claimed' : 'stale' })
     }
-    if (takeOver) await noteDetached(session, pipeline, tables)
-    if (publication !== null) await assertNotPublished(session, publication, tables)
+    if (takeOver) {
+      await noteDetached(
+        session,
+        pipeline,
+        places.flatMap(({ keys }) => keys),
+      )
+    }
+    if (publication !== null) {
+      await assertNotPublished(
+        session,
+        publication,
+        places.flatMap(({ unpublished }) => unpublished),
+      )
+    }
     await commit(session)
     this.#claim = claim
     this.#attempted = null
     this.#targets = targets
-    return [...targets.values()].every(({ freshness }) => freshness === 'claimed') ? position : null
+    const isComplete = [...targets.values()].every(
+      ({ place, freshness }) => freshness === 'claimed' || this.#isStopped(place),
+    )
+    return isComplete ? position : null
   }
 
   async #take(session: StoreSession, takeOver: boolean): Promise<{ claim: Claim; isTrusted: boolean }> {
@@ -110,14 +140,18 @@ export class PostgresStore implements ViewStore {
     return { claim, isTrusted: kind === 'ours' }
   }
 
-  #tableOf(view: StoredView, { serverVersion }: StoreSession): DerivedTable {
-    const options = this.#options.tables.get(view.name)
-    invariant(options !== undefined, `view "${view.name}" has no derived table`)
-    return new DerivedTable(view, options, {
-      indexes: options.indexes,
-      serverVersion,
-      enumTypes: this.#options.enumTypes,
-    })
+  #placeOf(view: StoredView, { serverVersion }: StoreSession): StoreTarget {
+    const { tables, columns, enumTypes } = this.#options
+    const table = tables.get(view.name)
+    const inColumns = columns?.get(view.name)
+    invariant((table === undefined) !== (inColumns === undefined), `view "${view.name}" has no place, or two`)
+    if (inColumns !== undefined) return new DerivedColumns(view, inColumns)
+    invariant(table !== undefined, 'neither')
+    return new DerivedTable(view, table, { indexes: table.indexes, serverVersion, enumTypes })
+  }
+
+  #isStopped({ view }: StoreTarget): boolean {
+    return this.#stopped.has(view.name)
   }
 
   async begin({ kind, views }: StoreBatch): Promise<void> {
@@ -129,17 +163,16 @@ export class PostgresStore implements ViewStore {
       await this.#checkpoint.lock(session, claim)
       this.#batch = { kind, targets }
       if (kind === 'changes') return
-      if (targets.some(({ table }) => table.mustReplace)) await takeTurn(session)
-      for (const [place, { table }] of targets.entries()) await table.beginWhole(session, place)
+      for (const [at, { place }] of targets.entries()) await place.beginWhole(session, at)
     })
   }
 
   async delete(view: StoredView, keys: readonly StoredValues[]): Promise<void> {
-    await this.#guarded((session) => this.#inBatch(view).table.delete(session, keys))
+    await this.#guarded((session) => this.#inBatch(view).place.delete(session, keys))
   }
 
   async upsert(view: StoredView, rows: readonly StoredValues[]): Promise<void> {
-    await this.#guarded((session) => this.#inBatch(view).table.upsert(session, rows))
+    await this.#guarded((session) => this.#inBatch(view).place.upsert(session, rows))
   }
 
   async commit(position: Lsn): Promise<void> {
@@ -147,25 +180,26 @@ export class PostgresStore implements ViewStore {
       const batch = this.#batch
       invariant(batch !== null, 'a store commits without a batch')
       if (batch.kind === 'whole') {
-        for (const { table } of batch.targets) await table.endWhole(session, this.#options.pipeline)
+        for (const { place } of batch.targets) await place.endWhole(session, this.#options.pipeline)
       }
       const moved = this.#movedBy(batch)
       await this.#checkpoint.move(
         session,
         claim,
         position,
-        moved.map(({ table }) => table),
+        moved.flatMap(({ place }) => place.keys),
       )
       this.#attempted = position
       await commit(session)
       this.#attempted = null
       this.#claim = { epoch: claim.epoch, lsn: position }
-      this.#batch = null
-      for (const { table } of batch.targets) table.committed()
+      this.#endBatch(true)
       // Whoever writes some views whole does not go on from where the others were.
       for (const target of this.#targets.values()) {
-        if (moved.includes(target)) target.freshness = 'current'
-        else if (target.freshness === 'claimed') target.freshness = 'stale'
+        if (moved.includes(target)) {
+          target.freshness = 'current'
+          this.#stopped.delete(target.place.view.name)
+        } else if (target.freshness === 'claimed' || this.#isStopped(target.place)) target.freshness = 'stale'
       }
     })
   }
@@ -173,7 +207,10 @@ export class PostgresStore implements ViewStore {
   /** Who is at the position that a batch leads to: with changes all that go on from the one before, whether they changed or not. */
   #movedBy({ kind, targets }: Batch): readonly Target[] {
     if (kind === 'whole') return targets
-    return [...this.#targets.values()].filter(({ freshness }) => freshness !== 'stale')
+    return [...this.#targets.values()].filter(
+      (target) =>
+        target.freshness !== 'stale' && (targets.includes(target) || !this.#isStopped(target.place)),
+    )
   }
 
   async fail(view: StoredView, code: string): Promise<void> {
@@ -181,9 +218,10 @@ export class PostgresStore implements ViewStore {
       invariant(this.#batch === null, 'a view is failed within a batch of its store')
       const target = this.#targetOf(view)
       await this.#checkpoint.lock(session, claim)
-      await noteFailure(session, target.table, code)
+      await noteFailure(session, target.place.keys, code)
       await commit(session)
       target.freshness = 'stale'
+      this.#stopped.add(view.name)
     })
   }
 
@@ -212,15 +250,18 @@ export class PostgresStore implements ViewStore {
     try {
       return await work(session, this.#claim ?? { epoch: 0n, lsn: null })
     } catch (error) {
-      if (isDbsyncError(error, 'STORE.ROW_REFUSED')) await this.#rollBack(session)
-      else this.#drop()
+      if (isDbsyncError(error, 'STORE.ROW_REFUSED')) {
+        await this.#rollBack(session)
+        this.#stopped.add(String(error.details['view']))
+      } else {
+        this.#drop()
+      }
       throw error
     }
   }
 
   async #rollBack(session: StoreSession): Promise<void> {
-    for (const { table } of this.#batch?.targets ?? []) table.rollBack()
-    this.#batch = null
+    this.#endBatch(false)
     try {
       await session.run({ doing: 'roll a batch back' }, 'ROLLBACK')
     } catch {
@@ -235,8 +276,12 @@ export class PostgresStore implements ViewStore {
   }
 
   #forget(): void {
-    for (const { table } of this.#batch?.targets ?? []) table.rollBack()
+    this.#endBatch(false)
     this.#session = null
+  }
+
+  #endBatch(isCommitted: boolean): void {
+    for (const { place } of this.#batch?.targets ?? []) place.ended(isCommitted)
     this.#batch = null
   }
 

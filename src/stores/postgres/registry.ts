@@ -64,13 +64,17 @@ export async function noteTable(session: StoreSession, row: Omit<RegistryRow, 'l
   )
 }
 
-/** Notes that the view of a table has stopped; its position stays. */
-export async function noteFailure(session: StoreSession, key: TableKey, code: string): Promise<void> {
+/** Notes that the view of tables has stopped; their position stays. */
+export async function noteFailure(
+  session: StoreSession,
+  keys: readonly TableKey[],
+  code: string,
+): Promise<void> {
   await session.run(
     { doing: 'note in dbsync.derived_table that a view has stopped', grant: bookkeepingGrant(session.role) },
-    `UPDATE dbsync.derived_table SET state = 'failed', error = $3, updated_at = statement_timestamp()
-     WHERE schema = $1 AND name = $2`,
-    [key.schema, key.table, code],
+    `UPDATE dbsync.derived_table AS d SET state = 'failed', error = $3, updated_at = statement_timestamp()
+     FROM unnest($1::text[], $2::text[]) AS k (schema, name) WHERE k.schema = d.schema AND k.name = d.name`,
+    [keys.map(({ schema }) => schema), keys.map(({ table }) => table), code],
   )
 }
 

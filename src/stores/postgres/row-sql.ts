@@ -34,18 +34,18 @@ export function looseType(sqlType: string): string {
   return bare === 'bit' ? 'bit varying' : bare
 }
 
-/** The key's columns of a table, or some of its columns, in that order. */
-function pick(table: WrittenTable, positions: readonly number[]): readonly WrittenColumn[] {
+/** Some columns of a table, in the order of the positions. */
+export function pick(table: WrittenTable, positions: readonly number[]): readonly WrittenColumn[] {
   return positions.flatMap((position) => table.columns[position] ?? [])
 }
 
 /** Quoted names, each after a prefix and before a suffix of SQL. */
-function names(columns: readonly WrittenColumn[], prefix = '', joint = ', '): string {
+export function names(columns: readonly WrittenColumn[], prefix = '', joint = ', '): string {
   return columns.map(({ name }) => prefix + quoteIdentifier(name)).join(joint)
 }
 
 /** The columns of the rows in the parameters: c0, c1 and so on. */
-function numbered(positions: Iterable<number>, prefix = ''): string {
+export function numbered(positions: Iterable<number>, prefix = ''): string {
   return Array.from(positions, (position) => `${prefix}c${position}`).join(', ')
 }
 
@@ -101,11 +101,11 @@ export function upsertSql(table: WrittenTable, nulls: NullPattern, seen: string 
     ON CONFLICT (${names(pick(table, key))}) DO UPDATE SET ${assignments} WHERE t.* OPERATOR(pg_catalog.*<>) excluded.*`
 }
 
-/** Deletes rows by their keys, one array parameter a column of the key; `from` has the key's columns under the names of the table. */
-export function deleteSql(table: WrittenTable, nulls: NullPattern, from = table.name): string {
+/** Deletes rows by their keys, one array parameter a column of the key. */
+export function deleteSql(table: WrittenTable, nulls: NullPattern): string {
   const rows = parameterRows(pick(table, table.key))
   const places = table.key.map((_, place) => place)
-  return `WITH v AS (${rows}) DELETE FROM ${from} AS t USING v WHERE ${keyMatch(table, nulls, places)}`
+  return `WITH v AS (${rows}) DELETE FROM ${table.name} AS t USING v WHERE ${keyMatch(table, nulls, places)}`
 }
 
 /** Makes the table that notes keys until the transaction ends. */

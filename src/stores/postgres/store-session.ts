@@ -15,6 +15,8 @@ const SETTINGS = [
   "SET lock_timeout = '10s'",
   "SET idle_in_transaction_session_timeout = '60s'",
   'SET statement_timeout = 0',
+  // To be told of rows that a policy hides, rather than not to see them.
+  'SET row_security = off',
   "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'",
   'SET jit = off',
   'SET enable_seqscan = off',
@@ -63,10 +65,10 @@ export class StoreSession {
   }
 
   /** Throws: as `connectSql`; STORE.UNAVAILABLE where the server has no room, or is a standby. */
-  static async connect(target: ConnectionTarget): Promise<StoreSession> {
+  static async connect(target: ConnectionTarget, statementTimeoutMs: number): Promise<StoreSession> {
     let client: pg.Client
     try {
-      client = await connectSql(target, 'store')
+      client = await connectSql(target, 'store', statementTimeoutMs)
     } catch (error) {
       throw connectFailure(error)
     }

@@ -1,11 +1,12 @@
 import { connect, createServer } from 'node:net'
-import { expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { isDbsyncError } from '../../../src/core/errors.ts'
 import { testDatabase, type TestDatabase } from '../../support/database.ts'
 import { proxy, sessions, sleep, until } from '../../support/faults.ts'
 import { holdCommits, localClient } from '../../support/held-commits.ts'
 import { at, storedView, storeOf, write } from '../../support/postgres-store.ts'
-import { startEmbedded } from '../../support/server.ts'
+import { startEmbedded, type OwnServer } from '../../support/server.ts'
+import { startStandby } from '../../support/standby.ts'
 
 const view = storedView('v', ['id'], { id: 'integer', word: 'text' })
 const other = storedView('w', ['id'], { id: 'integer', word: 'text' })
@@ -106,9 +107,16 @@ test('a checkpoint that moves under a batch voids it, even in its own transactio
   expect(await rows(db)).toEqual([{ id: 1, word: 'old' }])
 })
 
-test('a commit whose answer is lost is decided before the writer goes on', async () => {
-  const server = await startEmbedded()
-  try {
+describe('a server of its own', () => {
+  let server: OwnServer
+
+  beforeAll(async () => {
+    server = await startEmbedded()
+  })
+
+  afterAll(() => server.stop())
+
+  test('a commit whose answer is lost is decided before the writer goes on', async () => {
     await using db = await testDatabase({ schema: 'empty', serverUrl: server.url })
     const link = await proxy(db.url)
     await using store = await started(db, link.url)
@@ -117,7 +125,7 @@ test('a commit whose answer is lost is decided before the writer goes on', async
       [32, 'new'],
       [48, 'newer'],
     ] as const) {
-      const hold = await holdCommits(observer)
+      await using hold = await holdCommits(observer)
       await store.begin({ kind: 'changes', views: [view] })
       await store.upsert(view, [['1', word]])
       const lost = store.commit(at(next))
@@ -128,6 +136,7 @@ test('a commit whose answer is lost is decided before the writer goes on', async
       await expect(lost).rejects.toMatchObject({ code: 'POSTGRES.CONNECTION_LOST', recovery: 'reconnect' })
       let isOpen = false
       const opening = store.open([view], { takeOver: false }).finally(() => (isOpen = true))
+      opening.catch(() => {})
       await sleep(400)
       // Others still see the former rows and the former position; whoever went by that would write twice.
       expect((await observer.query('SELECT word FROM derived.v')).rows).not.toEqual([{ word }])
@@ -138,9 +147,27 @@ test('a commit whose answer is lost is decided before the writer goes on', async
     }
     await write(store, 'changes', 64, [{ view, rows: [['2', 'on']] }])
     link.close()
-  } finally {
-    await server.stop()
-  }
+  })
+
+  test('a standby is no target until it is promoted', async () => {
+    await using store = storeOf(server, [view])
+    await store.open([view], { takeOver: true })
+    await write(store, 'whole', 16, [{ view, rows: [['1', 'old']] }])
+    await store.close()
+    const standby = await startStandby(server)
+    try {
+      await using moved = storeOf(standby, [view])
+      await expect(moved.open([view], { takeOver: true })).rejects.toMatchObject({
+        code: 'STORE.UNAVAILABLE',
+        recovery: 'retry',
+        message: expect.stringContaining('standby'),
+      })
+      await standby.promote()
+      expect(await moved.open([view], { takeOver: true })).toBe(at(16))
+    } finally {
+      await standby.stop()
+    }
+  })
 })
 
 /** A proxy that has the server answer every COMMIT by a rollback, as it does where the transaction has failed. */
@@ -295,7 +322,26 @@ test('a table that somebody drops, or takes the key from, stops its view alone',
       details: { view: 'w', sqlState },
     })
     await write(store, 'changes', 32, [{ view, rows: [['1', 'x']] }])
+    // A new session does not ask for the table of a view that has stopped, and the others go on from where they were.
+    expect(await store.open([view, other], { takeOver: false })).toBe(at(32))
+    await store.fail(other, 'STORE.ROW_REFUSED')
+    expect(await store.open([view, other], { takeOver: false })).toBe(at(32))
+    await write(store, 'changes', 48, [{ view, rows: [['1', 'y']] }])
+    expect(await rows(db)).toEqual([{ id: 1, word: 'y' }])
   }
+})
+
+test('a server that is gone without a word is no longer waited for after some time', async () => {
+  await using db = await testDatabase({ schema: 'empty' })
+  const link = await proxy(db.url)
+  await using store = storeOf({ url: link.url }, [view], { statementTimeoutMs: 1_500 })
+  await store.open([view], { takeOver: true })
+  await store.begin({ kind: 'whole', views: [view] })
+  link.links.at(-1)?.freeze()
+  await expect(store.upsert(view, [['1', 'x']])).rejects.toMatchObject({ code: 'POSTGRES.CONNECTION_LOST' })
+  expect(await store.open([view], { takeOver: false })).toBe(null)
+  await write(store, 'whole', 16, [{ view, rows: [['1', 'x']] }])
+  link.close()
 })
 
 test('a lost connection voids the batch and nothing else', async () => {

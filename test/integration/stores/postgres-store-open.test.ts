@@ -255,6 +255,24 @@ test('a role without rights is told which SQL gives them, and that is enough', a
   }
 })
 
+test('a table that was left behind needs all rows before the others count as whole', async () => {
+  await using db = await testDatabase({ schema: 'empty' })
+  const spend = storedView('spend', ['id'], { id: 'text', spent: 'numeric' })
+  const both = [rating, spend]
+  await using store = storeOf(db, both)
+  await store.open(both, { takeOver: true })
+  await write(store, 'whole', 16, [{ view: rating, rows: [['a', '1']] }, { view: spend }])
+  await using heir = storeOf(db, both)
+  expect(await heir.open(both, { takeOver: true })).toBe(at(16))
+  // It goes on with one of them alone, and is gone.
+  await write(heir, 'whole', 32, [{ view: rating, rows: [['a', '2']] }])
+  await using last = storeOf(db, both)
+  expect(await last.open(both, { takeOver: true })).toBe(null)
+  await expect(last.begin({ kind: 'changes', views: both })).rejects.toMatchObject({
+    code: 'INTERNAL.INVARIANT',
+  })
+})
+
 test('tables that a sync does not write any more say so, and so does one whose view has stopped', async () => {
   await using db = await testDatabase({ schema: 'empty' })
   const spend = storedView('spend', ['id'], { id: 'text', spent: 'numeric' })
