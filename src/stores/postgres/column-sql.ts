@@ -35,7 +35,7 @@ function writeSql(table: ColumnsTable, rows: string, values: readonly string[]):
   return `WITH r AS MATERIALIZED (${rows}),
       v AS MATERIALIZED (SELECT v.* FROM r AS v JOIN ${table.name} AS t ON ${match} WHERE ${differs}
                          ORDER BY ${names(table.key, 't.')} FOR NO KEY UPDATE OF t)
-    UPDATE ${table.name} AS t SET ${assignments} FROM v WHERE ${match} AND ${differs}`
+    UPDATE ${table.name} AS t SET ${assignments} FROM v WHERE ${match}`
 }
 
 function valuesOf({ key, values }: ColumnsTable): readonly string[] {

@@ -4,6 +4,7 @@ import type { Lsn } from '../../core/lsn.ts'
 import { quoteIdentifier } from '../../core/quote.ts'
 import { tableName } from '../../postgres/table-name.ts'
 import type { StoredValues, StoredView } from '../view-store.ts'
+import type { ColumnPair, ColumnPlan } from './check-derived-columns.ts'
 import type { TableKey } from './checkpoint.ts'
 import { readTargetColumns } from './column-catalog.ts'
 import {
@@ -23,10 +24,17 @@ import type { StoreTarget } from './store-target.ts'
 
 /** Which columns of whose table a view is written to. */
 export interface DerivedColumnsOptions extends TableKey {
-  /** The columns of the table's key, in the order of the view's. */
-  readonly key: readonly string[]
-  /** By the column that is written: the output with its value. */
+  /** By the columns of the table's key: the outputs that are the key of the view. */
+  readonly key: ReadonlyMap<string, string>
+  /** By the columns that are written: the outputs with their values. */
   readonly set: ReadonlyMap<string, string>
+}
+
+/** What a plan of `planDerivedColumns` is for a store. */
+export function columnsOf({ model, key, set }: ColumnPlan): DerivedColumnsOptions {
+  const byColumn = (pairs: readonly ColumnPair[]): ReadonlyMap<string, string> =>
+    new Map(pairs.map(({ column, output }) => [column.column, output]))
+  return { schema: model.schema, table: model.table, key: byColumn(key), set: byColumn(set) }
 }
 
 /**
@@ -41,6 +49,8 @@ export class DerivedColumns implements StoreTarget {
   /** The table is one of the sources; no view that reads these columns is written to them. */
   readonly unpublished: readonly TableKey[] = []
   readonly #options: DerivedColumnsOptions
+  /** The columns of the table's key, in the order of the view's. */
+  readonly #key: readonly string[]
   /** Positions of the view's columns in what is written: the key's, then the values. */
   readonly #places: readonly number[]
   readonly #hash: string
@@ -58,8 +68,12 @@ export class DerivedColumns implements StoreTarget {
       invariant(place >= 0, `view "${view.name}" has no output "${name}"`)
       return place
     })
-    invariant(key.length === view.key.length && key.length > 0, 'derived columns need the key of their table')
-    const form = JSON.stringify([schema, table, key, [...set]])
+    this.#key = view.key.flatMap((output) =>
+      [...key].filter((pair) => pair[1] === output).map(([column]) => column),
+    )
+    const isWhole = this.#key.length === key.size && key.size === view.key.length && key.size > 0
+    invariant(isWhole, 'derived columns need the key of their table')
+    const form = JSON.stringify([schema, table, this.#key, [...set]])
     this.#hash = createHash('sha256').update(form).digest('hex')
   }
 
@@ -68,8 +82,7 @@ export class DerivedColumns implements StoreTarget {
    * POSTGRES.PERMISSION.
    */
   async prepare(session: StoreSession, pipeline: string, position: Lsn | null): Promise<boolean> {
-    const { key, set } = this.#options
-    const names = { key, values: [...set.keys()] }
+    const names = { key: this.#key, values: [...this.#options.set.keys()] }
     const found = await readTargetColumns(session, this.#options, this.view.name, names)
     this.#table = { name: tableName(this.#options), key: found.key, values: found.values }
     this.#defaults = found.values.map(({ defaultText }) => defaultText)
@@ -176,10 +189,10 @@ export class DerivedColumns implements StoreTarget {
   }
 
   #grant(session: StoreSession): string {
-    const { schema, key, set } = this.#options
+    const { schema, set } = this.#options
     const role = quoteIdentifier(session.role)
     const written = [...set.keys()].map(quoteIdentifier).join(', ')
-    const read = [...new Set([...key, ...set.keys()])].map(quoteIdentifier).join(', ')
+    const read = [...new Set([...this.#key, ...set.keys()])].map(quoteIdentifier).join(', ')
     return (
       `GRANT USAGE ON SCHEMA ${quoteIdentifier(schema)} TO ${role}; ` +
       `GRANT SELECT (${read}), UPDATE (${written}) ON TABLE ${tableName(this.#options)} TO ${role}`

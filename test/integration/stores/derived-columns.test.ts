@@ -15,7 +15,10 @@ const view = storedView('rating', ['b', 'a'], {
 const columns = (set: Readonly<Record<string, string>>): DerivedColumnsOptions => ({
   schema: 'public',
   table: 'Restaurant',
-  key: ['city', 'id'],
+  key: new Map([
+    ['id', 'a'],
+    ['city', 'b'],
+  ]),
   set: new Map(Object.entries(set)),
 })
 
