@@ -9,6 +9,9 @@ export type {
   TruncateChange,
   UpdateChange,
 } from './changes/change.ts'
+export { lastCommit, trackCommits } from './client/commit-scope.ts'
+export { withCommitLsn, type AdapterFactory } from './client/with-commit-lsn.ts'
+export { withViews, type ViewsExtension, type ViewSource } from './client/with-views.ts'
 export { defineSchema } from './contract/define-schema.ts'
 export { defineTable } from './contract/define-table.ts'
 export { hashContract, sealContract } from './contract/hash-contract.ts'
@@ -61,7 +64,7 @@ export type { ConnectionOptions } from './postgres/resolve-connection.ts'
 export type { AdviceCode, Finding, Severity } from './postgres/finding.ts'
 export type { SyncTransaction } from './engine/transaction-feed.ts'
 export type { StoreBatch, StoredColumn, StoredValues, StoredView, ViewStore } from './stores/view-store.ts'
-export type { MemoryView, ViewBatch, ViewChange, ViewReadiness } from './stores/memory-view.ts'
+export type { AtOptions, MemoryView, ViewBatch, ViewChange, ViewReadiness } from './stores/memory-view.ts'
 export { avg, boolAnd, boolOr, count, countDistinct, max, min, sum } from './views/build/aggregates.ts'
 export {
   abs,

@@ -68,6 +68,8 @@ export class DriftWatch {
   #isDue = false
   /** Models of which the stream has passed changes over. */
   readonly #doubted = new Set<string>()
+  /** Those of them that are about to be read again. */
+  readonly #returning = new Set<string>()
 
   private constructor(subject: DriftSubject, host: DriftHost, known: Fingerprints) {
     this.#subject = subject
@@ -89,7 +91,8 @@ export class DriftWatch {
 
   /** Whether the stream has passed changes over of which it is not known yet what becomes. */
   get hasDoubts(): boolean {
-    return this.#doubted.size > 0
+    const isOpen = (model: string): boolean => this.#doubted.has(model) || this.#returning.has(model)
+    return this.#needs.some(({ model: { model } }) => isOpen(model) && !this.#host.isBroken(model))
   }
 
   /** Watches from now on, beginning with a look: a good deal may have happened between two sessions. */
@@ -118,7 +121,7 @@ export class DriftWatch {
 
   /** Resolves once it is known what becomes of the tables that were doubted so far. */
   async clearDoubts(): Promise<void> {
-    if (this.#doubted.size > 0) await this.look()
+    if (this.hasDoubts) await this.look()
   }
 
   /** Looks now, or once more if a look is under way; resolves when that is done. Never throws. */
@@ -193,10 +196,19 @@ export class DriftWatch {
       // Until then the stream may go on as it was described.
       await this.#host.reachEnd(signal)
       this.#doubted.delete(model)
+      this.#returning.add(model)
     }
     const isJudged = verdict.kind === 'mend' || verdict.kind === 'reread'
     const todo: BringBack = isJudged ? verdict : { kind: 'reread', reason: PASSED_OVER, isLoss: false }
-    return this.#bringBack(need, catalog, { ...todo, isPassedOver: todo.isLoss || isDoubted }, found, signal)
+    const isPassedOver = todo.isLoss || isDoubted
+    try {
+      return await this.#bringBack(need, catalog, { ...todo, isPassedOver }, found, signal)
+    } catch (error) {
+      if (isDoubted) this.#doubted.add(model)
+      throw error
+    } finally {
+      this.#returning.delete(model)
+    }
   }
 
   async #check(

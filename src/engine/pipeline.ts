@@ -204,10 +204,22 @@ export class Pipeline implements StreamReceiver, TransactionReceiver {
 
   /** Resolves once everything before `target` is in the replica. */
   waitFor(target: Lsn): Promise<void> {
-    if (this.#position >= target) return Promise.resolve()
     return new Promise((resolve) => {
-      this.#waiters.push({ target, resolve })
+      this.whenAt(target, resolve)
     })
+  }
+
+  /** Calls back once everything before `target` is in the replica, unless the returned function is called before. */
+  whenAt(target: Lsn, resolve: () => void): () => void {
+    if (this.#position >= target) {
+      resolve()
+      return () => {}
+    }
+    const waiter = { target, resolve }
+    this.#waiters.push(waiter)
+    return () => {
+      this.#waiters = this.#waiters.filter((other) => other !== waiter)
+    }
   }
 
   /** A chunk was merged; if that was not on the stream's turn, the step comes right after. */

@@ -1,7 +1,7 @@
 import { DbsyncError } from '../core/errors.ts'
 import type { Lsn } from '../core/lsn.ts'
 import type { Unsettled } from '../snapshot/unsettled.ts'
-import { ViewCell } from '../stores/memory-view.ts'
+import { ViewCell, type AtOptions } from '../stores/memory-view.ts'
 import { compileViews } from '../views/compile/compile.ts'
 import type { ViewDefinition } from '../views/define-view.ts'
 import type { ViewNetwork } from '../views/compile/view-network.ts'
@@ -19,6 +19,8 @@ export interface ViewCellsHost {
   onDemand(): void
   /** About once a second while a view has a moving time bound. */
   onTime(): void
+  /** Resolves once the view shows everything before the position; undefined: the last commit of the caller's scope. */
+  reach(cell: ViewCell, position: Lsn | null | undefined, options?: AtOptions): Promise<unknown>
 }
 
 const TICK_MS = 1000
@@ -72,8 +74,10 @@ export class ViewCells {
       onDemand: () => this.#host.onDemand(),
       onListenerError: (error: unknown) =>
         this.#options.onEvent({ kind: 'listener-error', view: view.name, error }),
+      reach: (position: Lsn | null | undefined, options?: AtOptions): Promise<unknown> =>
+        this.#host.reach(cell, position, options),
     }
-    const cell = new ViewCell(view.name, view.ir.key, hooks, indexColumnsOf(view))
+    const cell: ViewCell = new ViewCell(view.name, view.ir.key, hooks, indexColumnsOf(view))
     this.#cells.set(view.name, cell)
     this.#definitions.set(view.name, view)
     return cell

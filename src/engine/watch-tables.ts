@@ -62,6 +62,11 @@ export class TableWatch {
     await this.#watch?.look()
   }
 
+  /** Whether the stream has passed changes over of which it is not known yet what becomes. */
+  get hasDoubts(): boolean {
+    return this.#watch?.hasDoubts === true
+  }
+
   /** Resolves once it is known what becomes of the tables that were doubted so far. */
   async clearDoubts(): Promise<void> {
     await this.#watch?.clearDoubts()

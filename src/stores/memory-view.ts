@@ -22,6 +22,12 @@ export interface ViewChange<Row> {
   readonly after: Row | null
 }
 
+/** How long to wait for a position. */
+export interface AtOptions {
+  /** Ends the waiting, with its reason: `AbortSignal.timeout(500)`. */
+  readonly signal?: AbortSignal
+}
+
 /** The changes that one commit (or several, for a slow reader) made to a view. */
 export interface ViewBatch<Row> {
   /** The view's content after the batch is its SQL at this position. */
@@ -41,6 +47,32 @@ export interface MemoryView<Row, Key, Match = never> {
   /** The content is what the view's SQL answers at this position. */
   readonly lsn: Lsn
   readonly size: number
+  /**
+   * Resolves with the view once it shows everything that was committed before `position`; without one, everything that the
+   * surrounding `trackCommits` has committed. At once if it does already, or if `position` is null. What is read in the
+   * same synchronous block after it shows that or more. A view that is being read anew, and a server that is away, are waited for.
+   *
+   * Throws: SYNC.STATE before `start`, or without a position outside of `trackCommits`; POSTGRES.HISTORY for a position that the
+   *   server's WAL does not have; CONFIG.INVALID_OPTIONS; the view's failure, VIEW.REMOVED; SYNC.CLOSED, what stopped the sync;
+   *   the signal's reason.
+   *
+   * @example
+   * ```ts
+   * import { lastCommit, trackCommits, type MemoryView } from 'prisma-dbsync'
+   * import type { PrismaClient } from './generated/client/client.ts'
+   *
+   * type Names = MemoryView<{ id: string; name: string }, string>
+   *
+   * export function rename(prisma: PrismaClient, names: Names, id: string, name: string): Promise<string | undefined> {
+   *   return trackCommits(async () => {
+   *     await prisma.restaurant.update({ where: { id }, data: { name } })
+   *     const view = await names.at(lastCommit(), { signal: AbortSignal.timeout(1_000) }) // or names.at()
+   *     return view.get(id)?.name
+   *   })
+   * }
+   * ```
+   */
+  at(position?: Lsn | null, options?: AtOptions): Promise<MemoryView<Row, Key, Match>>
   /**
    * The row of a key, or undefined. A frozen object, the same one until the row changes.
    *
@@ -111,10 +143,11 @@ export class ViewCell implements MemoryView<AnyRow, unknown, unknown> {
   readonly #feeds = new Set<ChangeFeed<AnyRow>>()
   readonly #onDemand: () => void
   readonly #onListenerError: (error: unknown) => void
+  readonly #reach: (position: Lsn | null | undefined, options?: AtOptions) => Promise<unknown>
 
   /**
    * `key`: the names that identify a row, or null. `position` tells how far the stream has come while the view is live; `onDemand` is called when the number of
-   * subscribers leaves or reaches zero. `indexes`: what `where` finds rows by.
+   * subscribers leaves or reaches zero; `reach` waits until the view is as far as somebody wants. `indexes`: what `where` finds rows by.
    */
   constructor(
     name: string,
@@ -123,6 +156,7 @@ export class ViewCell implements MemoryView<AnyRow, unknown, unknown> {
       readonly position: () => Lsn
       readonly onDemand: () => void
       readonly onListenerError: (error: unknown) => void
+      readonly reach: (position: Lsn | null | undefined, options?: AtOptions) => Promise<unknown>
     },
     indexes: readonly (readonly IndexColumn[])[] = [],
   ) {
@@ -133,6 +167,7 @@ export class ViewCell implements MemoryView<AnyRow, unknown, unknown> {
     this.#lsn = hooks.position()
     this.#onDemand = hooks.onDemand
     this.#onListenerError = hooks.onListenerError
+    this.#reach = hooks.reach
   }
 
   get readiness(): ViewReadiness {
@@ -154,6 +189,12 @@ export class ViewCell implements MemoryView<AnyRow, unknown, unknown> {
 
   get failure(): DbsyncError | null {
     return this.#state?.failure ?? null
+  }
+
+  async at(position?: Lsn | null, options?: AtOptions): Promise<this> {
+    await this.#reach(position, options)
+    this.#readable()
+    return this
   }
 
   get(key: unknown): AnyRow | undefined {

@@ -29,9 +29,12 @@ const LAW: Readonly<Record<string, Floor>> = {
     floors: ['core', 'contract', 'values', 'postgres', 'ivm', 'views'],
     packages: ['node:crypto', 'pg'],
   },
+  // What runs inside the application's own Prisma Client. Below the engine, which asks it for the commits of a request.
+  client: { floors: ['core'], packages: ['node:async_hooks'] },
   engine: {
     floors: [
       'core',
+      'client',
       'contract',
       'values',
       'zset',
@@ -50,7 +53,7 @@ const LAW: Readonly<Record<string, Floor>> = {
     floors: ['core', 'contract', 'postgres', 'changes', 'views', 'stores', 'engine'],
     packages: ['commander', 'node:fs/promises', 'node:module', 'node:path', 'node:url', 'zod'],
   },
-  index: { floors: ['core', 'contract', 'postgres', 'changes', 'views', 'stores', 'engine'] },
+  index: { floors: ['core', 'contract', 'postgres', 'changes', 'views', 'stores', 'client', 'engine'] },
 }
 
 /** The view's IR is plain data that the planner hands to the operators; its types may be named there. */

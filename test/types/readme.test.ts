@@ -7,29 +7,27 @@ test('the examples of the README compile', async () => {
   const root = resolve(import.meta.dirname, '../..')
   const text = await readFile(join(root, 'README.md'), 'utf8')
   const blocks = [...text.matchAll(/```ts\n([^]*?)```/g)].map(([, code = '']) => code)
-  expect(blocks).toHaveLength(8)
-  const [
-    first = '',
-    reading = '',
-    coming = '',
-    tables = '',
-    columns = '',
-    handlers = '',
-    consumers = '',
-    again = '',
-  ] = blocks
+  expect(blocks).toHaveLength(9)
+  const [first = '', reading = '', coming = '', tables = '', columns = '', own = '', handlers = '', ...rest] =
+    blocks
+  const [consumers = '', again = ''] = rest
   const folder = await mkdtemp(join(root, 'generated/readme-'))
   try {
     const imports =
       "import { createSync, message, sink } from 'prisma-dbsync'\nimport { z } from 'zod'\n" +
       "import { schema, Visit } from '../dbsync/index.ts'\n"
+    const ownImports =
+      "import { PrismaPg } from '@prisma/adapter-pg'\nimport { PrismaClient } from '../client/client.ts'\n" +
+      "import { lastCommit, trackCommits, withCommitLsn, withViews } from 'prisma-dbsync'\n" +
+      "import { sync } from './views.ts'\nconst connectionString = 'postgresql://localhost/app'\n"
     const files = {
       // These go on where the first one ends.
       'views.ts':
-        `const signal = new AbortController().signal\n${first}\n${reading}\n${coming}\n${again}`.replaceAll(
+        `const signal = new AbortController().signal\n${first}\n${reading}\n${coming}\n${again}\nexport { sync }`.replaceAll(
           "'./generated/",
           "'../",
         ),
+      'own.ts': `${ownImports}${own}`,
       'handlers.ts': `${imports}${handlers}\nexport { sync }`,
       'consumers.ts': `${imports}${consumers}\nexport { sync }`,
     }

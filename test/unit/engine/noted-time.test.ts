@@ -147,6 +147,7 @@ test('a timer ticks while a view with a moving bound is live, and no longer', ()
       position: () => 1n as Lsn,
       onDemand() {},
       onTime: () => void (ticks += 1),
+      reach: () => Promise.resolve(),
     })
     const run = (): number => {
       const before = ticks

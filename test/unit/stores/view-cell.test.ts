@@ -61,6 +61,7 @@ function watch(view: ViewDefinition): Watched {
     position: () => watched.position,
     onDemand: () => (watched.demand += 1),
     onListenerError: (error) => watched.errors.push(error),
+    reach: () => Promise.resolve(),
   })
   return watched
 }
@@ -165,7 +166,12 @@ test('rows are found by an index in every state that the view is given', () => {
     (q) => q.from({ h: Shop }).select(({ h }) => ({ id: h.id, name: h.name })),
     { indexes: [['name']] },
   )
-  const hooks = { position: () => lsn(1n), onDemand() {}, onListenerError() {} }
+  const hooks = {
+    position: () => lsn(1n),
+    onDemand() {},
+    onListenerError() {},
+    reach: () => Promise.resolve(),
+  }
   const cell = new ViewCell('by_name', ['id'], hooks, indexColumnsOf(byName))
   const refusalOf = (read: () => unknown): unknown => {
     try {
