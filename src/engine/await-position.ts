@@ -17,6 +17,8 @@ export interface PositionHost extends ReachHost {
   ready(): Promise<void>
   /** Over the tables: it knows whether the stream has passed changes over of which it is not known yet what becomes. */
   watch(): Pick<TableWatch, 'hasDoubts' | 'clearDoubts'>
+  /** Resolves once everything before the position is written wherever views are written. */
+  stored(position: Lsn): Promise<void>
   /** Resolves when a sync that is closing is closed. */
   closed(): Promise<void | null>
 }
@@ -36,7 +38,7 @@ export class AwaitPosition {
     return this.#reach.toCurrentEnd(signal)
   }
 
-  /** Resolves once what is committed now is in every view. Throws: what stopped the sync. */
+  /** Resolves once what is committed now is in every view, and written wherever they are. Throws: what stopped the sync. */
   catchUp(): Promise<Lsn> {
     return this.#untilClosed(async () => {
       await this.#host.ready()
@@ -44,11 +46,14 @@ export class AwaitPosition {
       // Changes that were passed over are in the views once their table has been read again.
       await this.#host.watch().clearDoubts()
       await this.#host.ready()
+      const { position } = this.#host.pipeline
+      await this.#host.stored(position)
+      return position
     })
   }
 
   /**
-   * Resolves once the view, or all of them, shows everything before `position`; null: whatever it shows. `undefined`: the last commit
+   * Resolves once the view, or all of them wherever they are written, shows everything before `position`; null: whatever it shows. `undefined`: the last commit
    * of the scope in which it is called. A view that has failed or was removed is not waited for.
    *
    * Throws: SYNC.STATE, CONFIG.INVALID_OPTIONS, POSTGRES.HISTORY, the signal's reason, what stopped the sync.
@@ -73,6 +78,9 @@ export class AwaitPosition {
         if (target !== null) await this.#reach.to(target, signal)
         if (this.#host.watch().hasDoubts) await abortable(this.#host.watch().clearDoubts(), signal)
       }
+      const { position: reached } = this.#host.pipeline
+      if (view === null && target !== null) await abortable(this.#host.stored(target), signal)
+      return reached
     })
   }
 
@@ -87,10 +95,9 @@ export class AwaitPosition {
     return isReached && this.#isLive(view) && !this.#host.watch().hasDoubts
   }
 
-  async #untilClosed(work: () => Promise<void>): Promise<Lsn> {
+  async #untilClosed(work: () => Promise<Lsn>): Promise<Lsn> {
     try {
-      await work()
-      return this.#host.pipeline.position
+      return await work()
     } catch (error) {
       // Whoever is told that the sync has stopped finds it so.
       await this.#host.closed()

@@ -6,9 +6,9 @@ import type { Table } from '../contract/schema-contract.ts'
 import { ControlSession } from '../postgres/control-session.ts'
 import type { ReplicationSession } from '../replication/replication-session.ts'
 import { readSnapshot } from '../snapshot/read-snapshot.ts'
-import type { ViewCell } from '../stores/memory-view.ts'
+import type { AtOptions, ViewCell } from '../stores/memory-view.ts'
 import type { ViewDefinition } from '../views/define-view.ts'
-import { reachCurrentEnd } from './catch-up.ts'
+import { AwaitPosition } from './await-position.ts'
 import { Continuity } from './continuity.ts'
 import { Lifecycle } from './lifecycle.ts'
 import type { DriftWatch } from './drift-watch.ts'
@@ -50,6 +50,7 @@ export class SyncEngine implements Omit<Sync, 'changes' | 'addView'> {
   readonly #continuity = new Continuity()
   readonly #reading: TableReading
   readonly #watch: TableWatch
+  readonly #positions: AwaitPosition
   readonly #prober: Prober
   readonly #slotWatch: SlotWatch
   readonly #warn = (code: ErrorCode, message: string): void =>
@@ -112,6 +113,7 @@ export class SyncEngine implements Omit<Sync, 'changes' | 'addView'> {
       position: () => this.#pipeline.position,
       onDemand: () => this.#applyDemand(),
       onTime: () => this.#pipeline.noteTime(),
+      reach: (cell, position, how) => this.#positions.at(position, how, cell),
     })
     this.views = this.#cells.views
     const parts = {
@@ -128,12 +130,20 @@ export class SyncEngine implements Omit<Sync, 'changes' | 'addView'> {
       onWait: (reason: string) => this.#waiting(reason),
       onFailed: (error: DbsyncError) => void this.#fail(error),
     }
+    this.#positions = new AwaitPosition({
+      ...parts,
+      prompt: () => this.#session?.sendStatus(true),
+      isLive: () => this.#life.isLive,
+      stored: (position) => this.#stores.reach(position),
+      watch: () => this.#watch,
+      closed: async () => this.#closing,
+    })
     this.#watch = new TableWatch({
       ...parts,
       wasLive: () => this.#replica !== null,
       reread: (model, reason, serverVersion) => this.#reread(model, reason, serverVersion),
       endSession: (error) => this.#session?.destroy(error),
-      reachEnd: (signal) => this.#reachEnd(signal),
+      reachEnd: (signal) => this.#positions.reachEnd(signal),
       noteChanged: () => this.#pipeline.noteMerged(),
     })
     this.#reading = new TableReading({
@@ -185,21 +195,12 @@ export class SyncEngine implements Omit<Sync, 'changes' | 'addView'> {
     return this.#life.ready()
   }
 
-  async catchUp(): Promise<Lsn> {
-    try {
-      await this.ready()
-      await this.#reachEnd(this.#stop.signal)
-      // Changes that were passed over are in the views once their table has been read again.
-      await this.#watch.clearDoubts()
-      await this.#life.live
-      const { position } = this.#pipeline
-      await this.#stores.reach(position)
-      return position
-    } catch (error) {
-      // Whoever is told that the sync has stopped finds it so.
-      await this.#closing
-      throw error
-    }
+  catchUp(): Promise<Lsn> {
+    return this.#positions.catchUp()
+  }
+
+  at(position?: Lsn | null, options?: AtOptions): Promise<Lsn> {
+    return this.#positions.at(position, options)
   }
 
   refresh(tables?: Table | readonly Table[], options: RefreshOptions = {}): Refresh {
@@ -207,11 +208,6 @@ export class SyncEngine implements Omit<Sync, 'changes' | 'addView'> {
       throw new DbsyncError('SYNC.STATE', `refresh() was called on a sync that is ${this.#life.state}.`)
     }
     return this.#refreshes.start(tables, options)
-  }
-
-  #reachEnd(signal: AbortSignal): Promise<void> {
-    const prompt = (): void => this.#session?.sendStatus(true)
-    return reachCurrentEnd({ control: this.#control, pipeline: this.#pipeline, prompt, signal })
   }
 
   changes(

@@ -1,6 +1,6 @@
 import type { Table } from '../contract/schema-contract.ts'
 import type { Lsn } from '../core/lsn.ts'
-import type { MemoryView, ViewReadiness } from '../stores/memory-view.ts'
+import type { AtOptions, MemoryView, ViewReadiness } from '../stores/memory-view.ts'
 import type { ViewDefinition, ViewKey, ViewMatch, ViewRow } from '../views/define-view.ts'
 import type { Refresh, RefreshOptions, RefreshProgress, TableKey } from './refresh.ts'
 import type { TableProgress } from './replica.ts'
@@ -81,6 +81,11 @@ export interface Sync<Views extends ViewSet = ViewSet, Changes = AnyChange> exte
    * Throws: SYNC.STATE before `start`, SYNC.CLOSED, what stopped the sync.
    */
   catchUp(): Promise<Lsn>
+  /**
+   * As `at` of a view, of all of them, wherever they are written: resolves with their position once they show everything that was
+   * committed before `position`, or without one everything that the surrounding `trackCommits` has committed.
+   */
+  at(position?: Lsn | null, options?: AtOptions): Promise<Lsn>
   /**
    * Reads rows again while the stream runs, and repairs what differs: wrong values, missing rows, rows that the database
    * does not have. Nothing should differ; this is for after a fault outside, or to be sure. Without a table: all. Views stay exact

@@ -10,6 +10,8 @@ import { exampleSync } from '../support/views.ts'
  * Whoever writes through Prisma Client finds the write in the views: after `$fresh()`, and after `at()` of the own last commit.
  */
 
+const PAGE_BYTES = 8_192n
+
 describe('a write is in the views', () => {
   test('after $fresh() and after at(), in whatever order requests come and however they wrote', async () => {
     await using it = await running()
@@ -143,9 +145,21 @@ describe('a write is in the views', () => {
 
   test('on a server that is idle, at a position that no commit ends at', async () => {
     await using it = await running()
-    // WAL that is neither a commit nor flushed: no stream brings it by itself.
-    await it.db.query("SELECT pg_logical_emit_message(false, 'idle', repeat('x', 20000))")
-    const end = await position(it.db)
+    // A record that fills its page: the next one would begin behind the header of the next page, where nothing ends.
+    const emit = (bytes: bigint): Promise<unknown> =>
+      it.db.query("SELECT pg_logical_emit_message(false, 'idle', repeat('x', $1))", [Number(bytes)])
+    let end = await position(it.db)
+    let overhead = 64n
+    while (end % PAGE_BYTES !== 24n && end % PAGE_BYTES !== 40n) {
+      const left = PAGE_BYTES - (end % PAGE_BYTES)
+      const bytes = left > 800n ? left - overhead : 304n
+      await emit(bytes)
+      const next = await position(it.db)
+      // What a record takes beside its text.
+      if (bytes === 304n && left > 400n) overhead = next - end - bytes
+      else if (left > 800n && next - end !== left) overhead += next > end + left ? 8n : -8n
+      end = next
+    }
     expect(await within(8_000, it.sync.at(end))).toBe('done')
     expect(it.sync.views.restaurantRating.lsn >= end).toBe(true)
   })
