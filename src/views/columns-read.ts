@@ -1,3 +1,4 @@
+import { columnsIn } from './walk-ir.ts'
 import type {
   ExpressionIr,
   LimitIr,
@@ -55,18 +56,11 @@ function readAll(
   found: Found,
 ): void {
   for (const expression of expressions) {
-    if (expression.kind === 'column') {
-      const from = sources.findLast(({ alias }) => alias === expression.source)?.from
-      if (from?.kind === 'table') found.get(from.model)?.add(expression.field)
-    } else if (expression.kind === 'call') readAll(expression.args, sources, found)
-    else if (expression.kind === 'aggregate') {
-      const { argument, filter, order = [] } = expression
-      readAll(
-        [argument, filter, ...ordered(order)].filter((part) => part !== null && part !== undefined),
-        sources,
-        found,
-      )
-    } else if (expression.kind === 'nested') readNested(expression, sources, found)
+    for (const { source, field } of columnsIn(expression)) {
+      const from = sources.findLast(({ alias }) => alias === source)?.from
+      if (from?.kind === 'table') found.get(from.model)?.add(field)
+    }
+    if (expression.kind === 'nested') readNested(expression, sources, found)
   }
 }
 
