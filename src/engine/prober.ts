@@ -1,8 +1,10 @@
+import { sleep } from '../core/backoff.ts'
 import type { ControlSession } from '../postgres/control-session.ts'
 import { readSnapshot } from '../snapshot/read-snapshot.ts'
 import type { Pipeline } from './pipeline.ts'
 
 const PROBE_MS = 500
+const POLL_MS = 20
 
 /** Lets go of delivered transactions as soon as a snapshot shows them; the slot is confirmed no further than that. */
 export class Prober {
@@ -40,6 +42,16 @@ export class Prober {
       // The stream's own session reports a server that is gone.
     } finally {
       this.#isProbing = false
+    }
+  }
+
+  /** Resolves once new snapshots see every transaction that has been delivered so far. Throws: the signal's reason. */
+  async reachVisible(signal: AbortSignal): Promise<void> {
+    const { position, unsettled } = this.#pipeline
+    while (unsettled.settledLsn(position) < position) {
+      signal.throwIfAborted()
+      await this.probe()
+      if (unsettled.settledLsn(position) < position) await sleep(POLL_MS, signal)
     }
   }
 

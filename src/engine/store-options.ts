@@ -16,7 +16,7 @@ export interface TableOptions {
   readonly schema?: string
   /** Default: the view's own name. */
   readonly name?: string
-  /** Indexes beside that of the key: lists of outputs. */
+  /** Indexes beside that of the key: lists of outputs. Default: the view's own. */
   readonly indexes?: readonly (readonly string[])[]
 }
 
@@ -122,7 +122,7 @@ export function checkStores(
       view,
       schema: table.schema ?? 'derived',
       table: table.name ?? view.name,
-      indexes: table.indexes ?? [],
+      indexes: table.indexes ?? view.indexes,
     }
   })
   const columns = Object.entries(options.columns ?? {}).map(

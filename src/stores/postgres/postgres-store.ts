@@ -13,6 +13,8 @@ import type { StoreTarget } from './store-target.ts'
 
 /** What a {@link PostgresStore} writes, and where. */
 export interface PostgresStoreOptions {
+  /** For messages. */
+  readonly name: string
   readonly connection: ConnectionTarget
   /** Whose checkpoint it is: one writer at a time. */
   readonly pipeline: string
@@ -57,7 +59,8 @@ interface Batch {
  * with the next `begin`.
  */
 export class PostgresStore implements ViewStore {
-  readonly name = 'derived tables'
+  readonly name: string
+  readonly mustSee: boolean
   readonly #options: PostgresStoreOptions
   readonly #checkpoint: Checkpoint
   #session: StoreSession | null = null
@@ -71,6 +74,8 @@ export class PostgresStore implements ViewStore {
 
   constructor(options: PostgresStoreOptions) {
     this.#options = options
+    this.name = options.name
+    this.mustSee = (options.columns?.size ?? 0) > 0
     this.#checkpoint = new Checkpoint(options.pipeline)
   }
 
