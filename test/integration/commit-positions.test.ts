@@ -149,12 +149,18 @@ describe('commits', () => {
 
   test('begin in the scope, also where what Prisma Client gives is handed on', async () => {
     await using it = await running()
-    await trackCommits(async () => {
-      const data = { id: 'r1', name: 'x' }
-      // oxlint-disable-next-line typescript/promise-function-async -- the point of it
-      const made = await trackCommits(() => it.prisma.restaurant.create({ data }))
-      expect([made.name, lastCommit() === null]).toEqual(['x', false])
+    const begun: (Lsn | null)[] = []
+    const prisma = it.prisma.$extends({
+      query: {
+        $allOperations({ args, query }) {
+          // Throws outside of a scope.
+          begun.push(lastCommit())
+          return query(args)
+        },
+      },
     })
+    const made = await trackCommits(() => prisma.restaurant.create({ data: { id: 'r1', name: 'x' } }))
+    expect([made.name, begun]).toEqual(['x', [null]])
   })
 
   test('whose position the server does not tell are waited for all the same', async () => {

@@ -187,9 +187,15 @@ describe('waiting', () => {
         { status: 'rejected', reason },
       ])
       // Nobody waits any more, so nobody nudges the server.
-      const before = await position(db)
-      await sleep(400)
-      expect(await position(db)).toBe(before)
+      const nudges = (): Promise<{ at: string | null }[]> =>
+        db.query(
+          `SELECT max(query_start)::text AS at FROM pg_stat_activity WHERE datname = '${db.name}' AND application_name = 'dbsync control' AND query LIKE '%nudge%'`,
+        )
+      await sleep(100)
+      const [before] = await nudges()
+      expect(before?.at).not.toBeNull()
+      await sleep(900)
+      expect([before?.at, null]).toContain((await nudges())[0]?.at)
       await expect(sync.at(end, stop)).rejects.toBe(reason)
       await expect(sync.at(end, { signal: AbortSignal.timeout(50) })).rejects.toThrow('timeout')
       const closed = sync.at(end)
