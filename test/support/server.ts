@@ -185,7 +185,8 @@ export async function majorOf(url: string): Promise<number> {
   }
 }
 
-async function dockerAnswers(): Promise<boolean> {
+/** Whether containers can be started. */
+export async function dockerAnswers(): Promise<boolean> {
   try {
     await promisify(execFile)('docker', ['info', '--format', '{{.ServerVersion}}'], { timeout: 5_000 })
     return true

@@ -7,10 +7,21 @@ test('the examples of the README compile', async () => {
   const root = resolve(import.meta.dirname, '../..')
   const text = await readFile(join(root, 'README.md'), 'utf8')
   const blocks = [...text.matchAll(/```ts\n([^]*?)```/g)].map(([, code = '']) => code)
-  expect(blocks).toHaveLength(9)
-  const [first = '', reading = '', coming = '', tables = '', columns = '', own = '', handlers = '', ...rest] =
-    blocks
-  const [consumers = '', again = ''] = rest
+  expect(blocks).toHaveLength(11)
+  /** The example that has this text. */
+  const the = (part: string): string => {
+    const found = blocks.filter((code) => code.includes(part))
+    expect(found, part).toHaveLength(1)
+    return found[0] ?? ''
+  }
+  const [first = ''] = blocks
+  const going = [
+    the('explain('),
+    the('addView('),
+    the('redisStore('),
+    the('class MapStore'),
+    the('sync.refresh('),
+  ]
   const folder = await mkdtemp(join(root, 'generated/readme-'))
   try {
     const imports =
@@ -22,18 +33,18 @@ test('the examples of the README compile', async () => {
       "import { sync } from './views.ts'\nconst connectionString = 'postgresql://localhost/app'\n"
     const files = {
       // These go on where the first one ends.
-      'views.ts':
-        `const signal = new AbortController().signal\n${first}\n${reading}\n${coming}\n${again}\nexport { sync }`.replaceAll(
-          "'./generated/",
-          "'../",
-        ),
-      'own.ts': `${ownImports}${own}`,
-      'handlers.ts': `${imports}${handlers}\nexport { sync }`,
-      'consumers.ts': `${imports}${consumers}\nexport { sync }`,
+      'views.ts': `const signal = new AbortController().signal
+${first}
+${going.join('\n')}
+export { sync }
+export const stores: ViewStore[] = [store, new MapStore()]`.replaceAll("'./generated/", "'../"),
+      'own.ts': `${ownImports}${the('trackCommits(')}`,
+      'handlers.ts': `${imports}${the('handlers: {')}\nexport { sync }`,
+      'consumers.ts': `${imports}${the('sinks: [')}\nexport { sync }`,
     }
     const alone = (code: string): string =>
       `${code.replace("'./generated/", "'../").replace("'./views.ts'", "'../../examples/views.ts'")}\nexport { sync }`
-    Object.assign(files, { 'tables.ts': alone(tables), 'columns.ts': alone(columns) })
+    Object.assign(files, { 'tables.ts': alone(the('tables: {')), 'columns.ts': alone(the('columns: {')) })
     for (const [name, code] of Object.entries(files)) await writeFile(join(folder, name), code)
     const config = { extends: join(root, 'tsconfig.json'), include: ['*.ts'], exclude: [] }
     await writeFile(join(folder, 'tsconfig.json'), JSON.stringify(config))
