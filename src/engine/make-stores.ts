@@ -14,7 +14,6 @@ export function makeStores(options: CheckedOptions): readonly StoreTarget[] {
   const made: StoreTarget[] = []
   if (tables.length > 0) {
     const store = new PostgresStore({
-      name: 'derived tables',
       connection: target,
       pipeline,
       tables: new Map(tables.map(({ view, ...table }) => [view.name, table])),
@@ -26,7 +25,6 @@ export function makeStores(options: CheckedOptions): readonly StoreTarget[] {
   if (columns.length > 0) {
     // Apart from the tables: what is written there need not be visible in the source yet.
     const store = new PostgresStore({
-      name: 'derived columns',
       connection,
       pipeline: `${pipeline} columns`,
       tables: new Map(),

@@ -33,7 +33,6 @@ export function storeOf(
 ): PostgresStore & AsyncDisposable {
   const { schema = 'derived', ...others } = options
   const store = new PostgresStore({
-    name: 'derived tables',
     connection: db.url,
     pipeline: 'p',
     tables: new Map(views.map(({ name }) => [name, { schema, table: name, indexes: [] }])),

@@ -16,7 +16,7 @@ test('the examples of the README compile', async () => {
   }
   const [first = ''] = blocks
   const going = [
-    the('explain('),
+    the('restaurantRating.rows()'),
     the('addView('),
     the('redisStore('),
     the('class MapStore'),

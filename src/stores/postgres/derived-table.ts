@@ -136,7 +136,6 @@ export class DerivedTable implements StoreTarget, TableKey {
     const context = { doing: `begin to write ${tableName(this)}`, view: this.view.name }
     if (this.#mustReplace) {
       const replacement = replacementOf(this)
-      await takeTurn(session)
       await session.runAll(context, createTable(this.view, replacement, this.#options))
       this.#whole = {
         table: { ...this.#written, name: tableName(replacement) },

@@ -13,8 +13,6 @@ import type { StoreTarget } from './store-target.ts'
 
 /** What a {@link PostgresStore} writes, and where. */
 export interface PostgresStoreOptions {
-  /** For messages. */
-  readonly name: string
   readonly connection: ConnectionTarget
   /** Whose checkpoint it is: one writer at a time. */
   readonly pipeline: string
@@ -71,10 +69,12 @@ export class PostgresStore implements ViewStore {
   /** Views that have stopped, by name: until the store is taken over anew, nothing is asked of their tables. */
   readonly #stopped = new Set<string>()
   #batch: Batch | null = null
+  /** Counts what was opened and closed: who connects meanwhile has come too late. */
+  #turn = 0
 
   constructor(options: PostgresStoreOptions) {
+    this.name = options.tables.size > 0 ? 'derived tables' : 'derived columns'
     this.#options = options
-    this.name = options.name
     this.mustSee = (options.columns?.size ?? 0) > 0
     this.#checkpoint = new Checkpoint(options.pipeline)
   }
@@ -86,7 +86,12 @@ export class PostgresStore implements ViewStore {
     const { connection, statementTimeoutMs } = this.#options
     this.#drop()
     if (takeOver) this.#stopped.clear()
+    const turn = this.#turn
     const session = await StoreSession.connect(connection, statementTimeoutMs ?? STATEMENT_TIMEOUT_MS)
+    if (turn !== this.#turn) {
+      await session.close()
+      throw this.#notOpen()
+    }
     this.#session = session
     try {
       return await this.#prepare(session, views, takeOver)
@@ -168,8 +173,24 @@ export class PostgresStore implements ViewStore {
       await this.#checkpoint.lock(session, claim)
       this.#batch = { kind, targets }
       if (kind === 'changes') return
-      for (const [at, { place }] of targets.entries()) await place.beginWhole(session, at)
+      for (const [at, { place }] of targets.entries()) {
+        if (this.#isStopped(place)) await this.#prepareAgain(session, place)
+        await place.beginWhole(session, at)
+      }
     })
+  }
+
+  /** A view that had stopped is tried again; what was wrong may still be, and is still its own trouble. */
+  async #prepareAgain(session: StoreSession, place: StoreTarget): Promise<void> {
+    try {
+      await place.prepare(session, this.#options.pipeline, null)
+    } catch (error) {
+      if (!isDbsyncError(error) || error.recovery !== 'fix') throw error
+      const { code, message, details } = error
+      throw new DbsyncError('STORE.ROW_REFUSED', message, {
+        details: { ...details, code, view: place.view.name },
+      })
+    }
   }
 
   async delete(view: StoredView, keys: readonly StoredValues[]): Promise<void> {
@@ -283,6 +304,7 @@ export class PostgresStore implements ViewStore {
   #forget(): void {
     this.#endBatch(false)
     this.#session = null
+    this.#turn += 1
   }
 
   #endBatch(isCommitted: boolean): void {

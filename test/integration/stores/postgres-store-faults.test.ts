@@ -16,6 +16,8 @@ const rows = (db: TestDatabase, table = 'v'): Promise<unknown> =>
 const position = async (db: TestDatabase): Promise<unknown> =>
   (await db.query('SELECT lsn::text FROM dbsync.checkpoint'))[0]?.['lsn']
 
+const codeOf = (error: unknown): unknown => (isDbsyncError(error) ? error.code : error)
+
 /** A store over one view at position 16, with one row. */
 async function started(db: TestDatabase, url = db.url): Promise<ReturnType<typeof storeOf>> {
   const store = storeOf({ url }, [view])
@@ -328,6 +330,13 @@ test('a table that somebody drops, or takes the key from, stops its view alone',
     expect(await store.open([view, other], { takeOver: false })).toBe(at(32))
     await write(store, 'changes', 48, [{ view, rows: [['1', 'y']] }])
     expect(await rows(db)).toEqual([{ id: 1, word: 'y' }])
+    // All rows of all views again: it is tried, and is its own trouble as before unless it can be made.
+    const whole = { kind: 'whole', views: [view, other] } as const
+    const tried = await store
+      .begin(whole)
+      .then(() => store.upsert(other, [['1', 'c']]).then(() => store.commit(at(64)), codeOf), codeOf)
+    expect(tried).toBe(sqlState === '42P01' ? undefined : 'STORE.ROW_REFUSED')
+    await write(store, 'changes', 80, [{ view, rows: [['1', 'z']] }])
   }
 })
 
@@ -342,6 +351,15 @@ test('a server that is gone without a word is no longer waited for after some ti
   expect(await store.open([view], { takeOver: false })).toBe(null)
   await write(store, 'whole', 16, [{ view, rows: [['1', 'x']] }])
   link.close()
+})
+
+test('a store that is closed while it connects stays closed', async () => {
+  await using db = await testDatabase({ schema: 'empty' })
+  await using store = storeOf(db, [view])
+  const opening = store.open([view], { takeOver: true }).then(() => 'open', codeOf)
+  await store.close()
+  expect(await opening).toBe('POSTGRES.CONNECTION_LOST')
+  await until(async () => (await sessions(db, 'store')) === 0)
 })
 
 test('a lost connection voids the batch and nothing else', async () => {
