@@ -1,4 +1,5 @@
 import { sleep } from '../core/backoff.ts'
+import type { Lsn } from '../core/lsn.ts'
 import type { ControlSession } from '../postgres/control-session.ts'
 import { readSnapshot } from '../snapshot/read-snapshot.ts'
 import type { Pipeline } from './pipeline.ts'
@@ -45,9 +46,9 @@ export class Prober {
     }
   }
 
-  /** Resolves once new snapshots see every transaction that has been delivered so far. Throws: the signal's reason. */
-  async reachVisible(signal: AbortSignal): Promise<void> {
-    const { position, unsettled } = this.#pipeline
+  /** Resolves once new snapshots see every transaction before a position that has been delivered. Throws: the signal's reason. */
+  async reachVisible(position: Lsn, signal: AbortSignal): Promise<void> {
+    const { unsettled } = this.#pipeline
     while (unsettled.settledLsn(position) < position) {
       signal.throwIfAborted()
       await this.probe()

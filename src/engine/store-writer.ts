@@ -32,8 +32,8 @@ export interface StoreStatus {
 export interface StoreWriterHost {
   /** Where the views stand, with nothing of the stream half shown; null while there is no such moment. */
   settle(): Lsn | null
-  /** Resolves once new snapshots of the source see all that the views show now. */
-  seen(): Promise<void>
+  /** Resolves once new snapshots of the source see all that is before the position. */
+  visible(position: Lsn): Promise<void>
   onEvent(event: SyncEvent): void
   /** Another instance writes the store now. */
   onFenced(error: DbsyncError): void
@@ -239,12 +239,12 @@ export class StoreWriter {
         const { changed, gone } = take(rows)
         return { view, gone, texts: rows.rows(changed) }
       })
-      if (this.#store.mustSee === true) await this.#host.seen()
       for (const { view, gone, texts } of last) {
         if (gone.length > 0) await this.#store.delete(view, gone)
         if (texts.length > 0) await this.#store.upsert(view, texts)
         this.#written += gone.length + texts.length
       }
+      if (this.#store.needsVisible === true) await this.#host.visible(position)
       this.#requireCurrent(source)
       this.#attempted = position
       await this.#store.commit(position)
@@ -263,7 +263,6 @@ export class StoreWriter {
     }
     for (let at = 0; at < changed.length; at += SLICE_ROWS) {
       const texts = rows.rows(changed.slice(at, at + SLICE_ROWS))
-      if (this.#store.mustSee === true) await this.#host.seen()
       if (texts.length > 0) await this.#store.upsert(view, texts)
       this.#written += texts.length
       this.#requireCurrent(source)

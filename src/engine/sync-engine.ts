@@ -161,7 +161,7 @@ export class SyncEngine implements Omit<Sync, 'changes' | 'addView'> {
     })
     this.#stores = new Stores(options, {
       settle: () => this.#settle(),
-      seen: () => this.#prober.reachVisible(this.#stop.signal),
+      visible: (position) => this.#prober.reachVisible(position, this.#stop.signal),
       onEvent: options.onEvent,
       onFenced: (error) => this.#rebuild(error),
       onFailed: (error) => void this.#fail(error),

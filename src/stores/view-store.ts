@@ -54,10 +54,10 @@ export interface ViewStore {
   /** For messages: what is written to. */
   readonly name: string
   /**
-   * Whether rows may be written only once new snapshots of the source see what they came from: where they are written into rows
-   * of the source itself. A commit is streamed before it is visible.
+   * Whether a batch may be committed only once new snapshots of the source see what its rows came from: where they are written into
+   * rows of the source itself. A commit is streamed before it is visible.
    */
-  readonly mustSee?: boolean
+  readonly needsVisible?: boolean
   /**
    * Connects, and makes room for the views. `takeOver`: whoever wrote before may write no more; otherwise this writer must still
    * be the last that took over. Returns the position of the last commit, null if there was none.

@@ -41,7 +41,8 @@ export function columnsOf({ model, key, set }: ColumnPlan): DerivedColumnsOption
  * Columns of somebody else's table that show a view: each row of the view is written to the row of its key, if there is one and a
  * value differs; rows that the view lacks have the columns' defaults.
  *
- * All rows are gathered beside the table and written at the end, so that the application's rows are not locked for long.
+ * What is handed over is gathered and written at the end of its batch, so that the application's rows are not locked for long: all
+ * rows in a table beside, changes in memory.
  */
 export class DerivedColumns implements StoreTarget {
   readonly view: StoredView
@@ -57,6 +58,8 @@ export class DerivedColumns implements StoreTarget {
   #table: ColumnsTable | null = null
   #defaults: readonly (string | null)[] = []
   #gathered: string | null = null
+  /** Statements of a batch of changes, in order. */
+  #changes: { readonly sql: string; readonly parameters: readonly (string | null)[] }[] = []
 
   constructor(view: StoredView, options: DerivedColumnsOptions) {
     const { schema, table, key, set } = options
@@ -154,24 +157,24 @@ export class DerivedColumns implements StoreTarget {
   async delete(session: StoreSession, keys: readonly StoredValues[]): Promise<void> {
     const table = this.#written
     for (const { parameters } of rowPieces(keys, [], table.key.length)) {
-      if (this.#gathered === null)
-        await this.#run(session, resetSql(table), [...parameters, ...this.#defaults])
-      else await this.#run(session, ungatherSql(table, this.#gathered), parameters)
+      if (this.#gathered !== null) await this.#run(session, ungatherSql(table, this.#gathered), parameters)
+      else this.#changes.push({ sql: resetSql(table), parameters: [...parameters, ...this.#defaults] })
     }
   }
 
   async upsert(session: StoreSession, rows: readonly StoredValues[]): Promise<void> {
     const table = this.#written
-    const sql = this.#gathered === null ? updateSql(table) : gatherSql(table, this.#gathered)
     const values = rows.map((row) => this.#places.map((place) => row[place] ?? null))
     for (const { parameters } of rowPieces(values, [], this.#places.length)) {
-      await this.#run(session, sql, parameters)
+      if (this.#gathered !== null) await this.#run(session, gatherSql(table, this.#gathered), parameters)
+      else this.#changes.push({ sql: updateSql(table), parameters })
     }
   }
 
-  async endWhole(session: StoreSession, pipeline: string): Promise<void> {
+  async finish(session: StoreSession, pipeline: string): Promise<void> {
+    for (const { sql, parameters } of this.#changes) await this.#run(session, sql, parameters)
     const gathered = this.#gathered
-    invariant(gathered !== null, 'nothing was gathered')
+    if (gathered === null) return
     const context = { doing: `write columns of ${tableName(this.#options)}`, view: this.view.name }
     await session.runAll(context, [SCAN_WHOLE, `ANALYZE ${gathered}`])
     await session.run(context, resetOthersSql(this.#written, gathered), this.#defaults)
@@ -181,6 +184,7 @@ export class DerivedColumns implements StoreTarget {
 
   ended(): void {
     this.#gathered = null
+    this.#changes = []
   }
 
   async #run(session: StoreSession, sql: string, parameters: readonly (string | null)[]): Promise<void> {

@@ -131,7 +131,7 @@ export class DerivedTable implements StoreTarget, TableKey {
     })
   }
 
-  /** All rows are about to be written; what is not among them goes with {@link endWhole}. `place`: of the table in its batch. */
+  /** All rows are about to be written; what is not among them goes with {@link finish}. `place`: of the table in its batch. */
   async beginWhole(session: StoreSession, place: number): Promise<void> {
     const context = { doing: `begin to write ${tableName(this)}`, view: this.view.name }
     if (this.#mustReplace) {
@@ -183,9 +183,10 @@ export class DerivedTable implements StoreTarget, TableKey {
     }
   }
 
-  /** All rows have been written: the others go, and a replacement takes its place. */
-  async endWhole(session: StoreSession, pipeline: string): Promise<void> {
-    const { table, replacement, seen } = this.#target
+  /** If these were all rows: the others go, and a replacement takes its place. */
+  async finish(session: StoreSession, pipeline: string): Promise<void> {
+    if (this.#whole === null) return
+    const { table, replacement, seen } = this.#whole
     const context = {
       doing: `end the writing of ${tableName(this)}`,
       view: this.view.name,

@@ -19,8 +19,8 @@ export interface PostgresStoreOptions {
   /** By the names of the views. */
   readonly tables: ReadonlyMap<string, DerivedTableOptions>
   /**
-   * By the names of the views; none of them is in `tables` too. For these the database is that of the sources, and what is written must
-   * be visible there: no row of the view may come from a transaction that new snapshots do not see.
+   * By the names of the views; none of them is in `tables` too. For these the database is that of the sources, and a position is visible
+   * there before `commit` is called with it: a row whose transaction new snapshots do not see yet would be missed.
    */
   readonly columns?: ReadonlyMap<string, DerivedColumnsOptions>
   /** By the contract's name of an enum: its type in the target database. One that is not there is text. */
@@ -58,7 +58,7 @@ interface Batch {
  */
 export class PostgresStore implements ViewStore {
   readonly name: string
-  readonly mustSee: boolean
+  readonly needsVisible: boolean
   readonly #options: PostgresStoreOptions
   readonly #checkpoint: Checkpoint
   #session: StoreSession | null = null
@@ -74,8 +74,8 @@ export class PostgresStore implements ViewStore {
 
   constructor(options: PostgresStoreOptions) {
     this.name = options.tables.size > 0 ? 'derived tables' : 'derived columns'
+    this.needsVisible = (options.columns?.size ?? 0) > 0
     this.#options = options
-    this.mustSee = (options.columns?.size ?? 0) > 0
     this.#checkpoint = new Checkpoint(options.pipeline)
   }
 
@@ -205,9 +205,7 @@ export class PostgresStore implements ViewStore {
     await this.#guarded(async (session, claim) => {
       const batch = this.#batch
       invariant(batch !== null, 'a store commits without a batch')
-      if (batch.kind === 'whole') {
-        for (const { place } of batch.targets) await place.endWhole(session, this.#options.pipeline)
-      }
+      for (const { place } of batch.targets) await place.finish(session, this.#options.pipeline)
       const moved = this.#movedBy(batch)
       await this.#checkpoint.move(
         session,

@@ -19,8 +19,8 @@ export interface StoreTarget {
   beginWhole(session: StoreSession, place: number): Promise<void>
   delete(session: StoreSession, keys: readonly StoredValues[]): Promise<void>
   upsert(session: StoreSession, rows: readonly StoredValues[]): Promise<void>
-  /** All rows have been written: what else is there goes. */
-  endWhole(session: StoreSession, pipeline: string): Promise<void>
+  /** Everything of the batch has been handed over. */
+  finish(session: StoreSession, pipeline: string): Promise<void>
   /** The batch has ended, well or not. */
   ended(isCommitted: boolean): void
 }

@@ -130,7 +130,7 @@ test('rows whose values do not change are not touched, however the values are wr
   expect(await versions()).toEqual(before)
 })
 
-test('the application’s rows are locked at the end of a whole batch alone, and its own changes stay', async () => {
+test('the application’s rows are locked at the end of a batch alone, and its own changes stay', async () => {
   await using db = await example()
   await using store = storeOn(db)
   await store.open([view], { takeOver: true })
@@ -154,6 +154,13 @@ test('the application’s rows are locked at the end of a whole batch alone, and
   await app.query('COMMIT')
   await committed
   expect(await rows(db)).toEqual(are('1 x again 4.50 2', '2 x b null 12', '1 y renamed null 12'))
+  // Of changes too.
+  await store.begin({ kind: 'changes', views: [view] })
+  await store.delete(view, [['x', '1']])
+  await store.upsert(view, [['2', '1', 'x', '1']])
+  await db.query(`UPDATE "Restaurant" SET name = 'third'`)
+  await store.commit(at(32))
+  expect(await rows(db)).toEqual(are('1 x third null 12', '2 x third 1.00 1', '1 y third null 12'))
 })
 
 test('columns that cannot be written, or not to a known value, are refused', async () => {
@@ -198,10 +205,14 @@ test('a role that may not write the columns is told the SQL, and that is enough'
     // A constraint of the application's is its view's trouble alone.
     await db.query('ALTER TABLE "Restaurant" ADD CHECK (rating < 5)')
     await store.begin({ kind: 'changes', views: [view] })
-    await expect(store.upsert(view, [['2', '6', 'x', '2']])).rejects.toMatchObject({
+    await store.upsert(view, [['2', '6', 'x', '2']])
+    await expect(store.commit(at(48))).rejects.toMatchObject({
       code: 'STORE.ROW_REFUSED',
       details: { view: 'rating', sqlState: '23514' },
     })
+    // What was refused is forgotten.
+    await write(store, 'changes', 48, [{ view, rows: [['1', '2', 'y', '7']] }])
+    expect(await rows(db)).toEqual(are('1 x a null 12', '2 x b 1.00 2', '1 y c 2.00 7'))
   } finally {
     await db.query(`DROP OWNED BY "${role}" CASCADE; DROP ROLE "${role}"`)
   }
