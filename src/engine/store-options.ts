@@ -6,6 +6,7 @@ import type { DerivedColumns } from '../stores/postgres/check-derived-columns.ts
 import type { ViewStore } from '../stores/view-store.ts'
 import { storedViewOf } from '../stores/stored-view.ts'
 import type { ViewDefinition } from '../views/define-view.ts'
+import { modelsOf } from '../views/models-of.ts'
 import type { DerivedTable } from './check-loops.ts'
 
 /** A derived table: a view's rows as a table of Postgres. */
@@ -132,6 +133,7 @@ export function checkStores(
       set,
     }),
   )
+  for (const one of columns) assertReadsModel(one)
   const stores = options.stores ?? []
   const all = [...tables, ...columns].map(({ view }) => view).concat(stores.flatMap((target) => target.views))
   const byName = new Map<string, ViewDefinition>()
@@ -166,6 +168,16 @@ function viewOf(
     'CONFIG.INVALID_OPTIONS',
     `${option}.${name}: there is no such view in the option "views". It has ${Object.keys(views).join(', ') || 'none'}. Name one of them, ` +
       'or give the view itself.',
+  )
+}
+
+/** Else a row of the model that comes after its row of the view would keep the defaults. */
+function assertReadsModel({ view, model }: DerivedColumns): void {
+  if (modelsOf(view.ir.query).includes(model)) return
+  throw new DbsyncError(
+    'CONFIG.INVALID_OPTIONS',
+    `The view ${view.name}, written into ${model}: it does not read ${model}. Select from it, and left-join what the values are made of.`,
+    { details: { view: view.name, model } },
   )
 }
 

@@ -3,7 +3,6 @@ import type { ColumnContract, ModelContract } from '../../contract/schema-contra
 import { DbsyncError } from '../../core/errors.ts'
 import { parsePgTypeName } from '../../values/pg-type.ts'
 import type { ViewDefinition } from '../../views/define-view.ts'
-import { modelsOf } from '../../views/models-of.ts'
 import { queryOutputs } from '../../views/query-outputs.ts'
 import type { OutputIr, TypeIr } from '../../views/view-ir.ts'
 import { isAssignable, valueType } from './is-assignable.ts'
@@ -43,10 +42,6 @@ export function planDerivedColumns({ view, model: name, set }: DerivedColumns): 
     new DbsyncError('CONFIG.INVALID_OPTIONS', `The view ${view.name}, written into ${name}: ${found}.`, {
       details: { view: view.name, model: name },
     })
-  // Else a row of the model that comes after its row of the view would keep the defaults.
-  if (!modelsOf(view.ir.query).includes(name)) {
-    throw invalid(`the view does not read ${name}; select from it and left-join what the values are made of`)
-  }
   const outputs = queryOutputs(view.ir.query)
   const key = keyPairs(view, model, outputs, invalid)
   const fields = Object.entries(set)

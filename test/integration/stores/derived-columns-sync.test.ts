@@ -17,6 +17,7 @@ const syncOf = (db: TestDatabase) =>
   createSync({
     schema,
     connection: db.url,
+    slot: { name: db.name },
     columns: { best: { view: best, model: Restaurant, set: { rating: 'best' } } },
   })
 

@@ -29,7 +29,7 @@ test('derived tables are the views’ SQL after every catchUp, under writers, cu
   await seedVisits(db, 2_400)
   const seed = Number(process.env['DBSYNC_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
   for (let run = 0; run < 3; run += 1) {
-    const { sync, events } = exampleSync(db.url, { tables: TABLES })
+    const { sync, events } = exampleSync(db.url, { slot: { name: db.name }, tables: TABLES })
     await sync.start()
     const writers = startWriters(await Promise.all([db.connect(), db.connect()]), seed + run)
     await until(() => sync.status().changes > 200)
@@ -48,14 +48,14 @@ test('derived tables are the views’ SQL after every catchUp, under writers, cu
 test('a restart writes only what differs, and readers have the old rows until then', async () => {
   await using db = await testDatabase()
   await seedVisits(db)
-  const first = exampleSync(db.url, { tables: TABLES })
+  const first = exampleSync(db.url, { slot: { name: db.name }, tables: TABLES })
   await first.sync.start()
   await first.sync.close()
   const before = await db.query<{ id: string; xmin: string }>(
     'SELECT id, xmin::text FROM derived.restaurant_rating ORDER BY id',
   )
   await db.query("UPDATE visit SET visit_rating = 5 WHERE restaurant_id = 'r3'")
-  const second = exampleSync(db.url, { tables: TABLES })
+  const second = exampleSync(db.url, { slot: { name: db.name }, tables: TABLES })
   await second.sync.start()
   const after = await db.query<{ id: string; xmin: string }>(
     'SELECT id, xmin::text FROM derived.restaurant_rating ORDER BY id',
@@ -69,7 +69,7 @@ test('a restart writes only what differs, and readers have the old rows until th
 test('writing derived tables does not feed back: with no writers nothing is written', async () => {
   await using db = await testDatabase()
   await seedVisits(db)
-  const { sync } = exampleSync(db.url, { tables: TABLES })
+  const { sync } = exampleSync(db.url, { slot: { name: db.name }, tables: TABLES })
   await sync.start()
   await db.query('UPDATE visit SET visit_rating = 4')
   await sync.catchUp()
@@ -94,7 +94,7 @@ test('a table that only a derived table needs is kept without a view in memory',
         spent: v.amountSpent,
       })),
   )
-  await using sync = createSync({ schema, connection: db.url, tables: { visits } })
+  await using sync = createSync({ schema, connection: db.url, slot: { name: db.name }, tables: { visits } })
   await sync.start()
   expect(Object.keys(sync.views)).toEqual([])
   await db.query("UPDATE restaurant SET name = 'Neu' WHERE id = 'r2'; DELETE FROM visit WHERE user_id = 3")

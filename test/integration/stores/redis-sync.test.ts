@@ -18,6 +18,7 @@ test('a sync keeps its views in Redis: after catchUp every row is there as a rea
   await using sync = createSync({
     schema,
     connection: db.url,
+    slot: { name: db.name },
     views: exampleViews,
     stores: [{ store: redisStore(client, { prefix, format: 'json' }), views: [restaurantRating, userSpend] }],
   })

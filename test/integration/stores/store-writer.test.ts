@@ -9,7 +9,11 @@ import { seedVisits, startWriters } from '../../support/workload.ts'
 
 const VIEWS: readonly ViewDefinition[] = Object.values(exampleViews)
 
-const target = (store: MapStore) => ({ stores: [{ store, views: VIEWS }], views: {} })
+const target = (db: TestDatabase, store: MapStore) => ({
+  slot: { name: db.name },
+  stores: [{ store, views: VIEWS }],
+  views: {},
+})
 
 async function expectStored(db: TestDatabase, server: MapServer): Promise<void> {
   const client = await db.connect()
@@ -26,7 +30,7 @@ test('start() resolves when a store shows the views, and catchUp() when it shows
   await using db = await testDatabase()
   await seedVisits(db)
   const server = new MapServer()
-  const { sync, events } = exampleSync(db.url, target(new MapStore(server)))
+  const { sync, events } = exampleSync(db.url, target(db, new MapStore(server)))
   await sync.start()
   await expectStored(db, server)
   expect(server.commits).toBe(1)
@@ -54,7 +58,7 @@ test('what waits when the sync is closed is written before it ends', async () =>
   const server = new MapServer()
   let isSlow = false
   const store = new MapStore(server, () => (isSlow ? new Promise((done) => setTimeout(done, 20)) : undefined))
-  const { sync } = exampleSync(db.url, { ...target(store), views: exampleViews })
+  const { sync } = exampleSync(db.url, { ...target(db, store), views: exampleViews })
   await sync.start()
   isSlow = true
   await db.query('UPDATE visit SET visit_rating = 2')
@@ -75,7 +79,7 @@ test('a store that fails at any step, before or after it has done it, shows the 
     failures.push(step)
     throw new DbsyncError('STORE.UNAVAILABLE', `no ${step}`)
   })
-  const { sync, events } = exampleSync(db.url, target(store))
+  const { sync, events } = exampleSync(db.url, target(db, store))
   await sync.start()
   const seed = Number(process.env['DBSYNC_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
   const writers = startWriters(await Promise.all([db.connect(), db.connect(), db.connect()]), seed)
@@ -105,7 +109,7 @@ test('a store that is fenced makes its sync wait for the slot and write all anew
   await using db = await testDatabase()
   await seedVisits(db)
   const server = new MapServer()
-  const { sync, events } = exampleSync(db.url, target(new MapStore(server)))
+  const { sync, events } = exampleSync(db.url, target(db, new MapStore(server)))
   await sync.start()
   // Somebody else writes, and is gone again.
   server.epoch += 1
@@ -130,7 +134,7 @@ test('a store that comes back without what was written gets all of it again', as
     server.position = null
     throw new DbsyncError('STORE.UNAVAILABLE', 'restarted')
   })
-  const { sync } = exampleSync(db.url, target(store))
+  const { sync } = exampleSync(db.url, target(db, store))
   await sync.start()
   isLost = true
   await db.query("UPDATE visit SET visit_rating = 5 WHERE restaurant_id = 'r1'")
@@ -151,7 +155,10 @@ test('a view whose row the store refuses stops there, and the others go on', asy
       await super.upsert(view, rows)
     }
   }
-  const { sync, events } = exampleSync(db.url, { ...target(new Picky(server)), views: exampleViews })
+  const { sync, events } = exampleSync(db.url, {
+    ...target(db, new Picky(server)),
+    views: exampleViews,
+  })
   await sync.start()
   const before = [...(server.rows.get('user_spend') ?? [])]
   await db.query('UPDATE visit SET visit_rating = 3, amount_spent = 7')
