@@ -38,6 +38,15 @@ export class AwaitPosition {
     return this.#reach.toCurrentEnd(signal)
   }
 
+  /** Resolves once what the views show is written wherever they are. Throws: what stopped the sync. */
+  written(): Promise<Lsn> {
+    return this.#untilClosed(async () => {
+      const { position } = this.#host.pipeline
+      await this.#host.stored(position)
+      return position
+    })
+  }
+
   /** Resolves once what is committed now is in every view, and written wherever they are. Throws: what stopped the sync. */
   catchUp(): Promise<Lsn> {
     return this.#untilClosed(async () => {

@@ -1,3 +1,4 @@
+import { isSameDatabase } from '../postgres/resolve-connection.ts'
 import { planDerivedColumns } from '../stores/postgres/check-derived-columns.ts'
 import { columnsOf } from '../stores/postgres/derived-columns.ts'
 import { sourceEnumTypes } from '../stores/postgres/enum-types.ts'
@@ -10,7 +11,7 @@ export function makeStores(options: CheckedOptions): readonly StoreTarget[] {
   const { schema, connection, target, publication, slot, stores } = options
   const { tables, columns } = stores
   const pipeline = slot.name ?? 'dbsync'
-  const isSource = target === connection
+  const isSource = isSameDatabase(connection, target)
   const made: StoreTarget[] = []
   if (tables.length > 0) {
     const store = new PostgresStore({

@@ -3,6 +3,7 @@ import { DbsyncError } from '../core/errors.ts'
 import type { Schema } from '../contract/schema-contract.ts'
 import { assertPublicationName } from '../postgres/publication.ts'
 import {
+  isSameDatabase,
   resolveConnection,
   targetOf,
   type ConnectionOptions,
@@ -175,7 +176,7 @@ export function checkOptions(options: SyncOptions): CheckedOptions {
   const stores = checkStores(views, options)
   for (const view of stores.views) checkViewSchema(schema, view, `the stored view "${view.name}"`)
   checkLoops([...Object.values(views), ...stores.views], {
-    tables: options.target === undefined ? stores.tables : [],
+    tables: isSameDatabase(connection, target) ? stores.tables : [],
     columns: stores.columns,
   })
   const isWritten = stores.views.length > 0

@@ -1,5 +1,5 @@
 import { Backoff, sleep } from '../core/backoff.ts'
-import { DbsyncError, toDbsyncError } from '../core/errors.ts'
+import { DbsyncError, isDbsyncError, toDbsyncError } from '../core/errors.ts'
 import type { Lsn } from '../core/lsn.ts'
 import type { PendingBatch, PendingRows } from '../ivm/pending-rows.ts'
 import type { StoredView, ViewStore } from '../stores/view-store.ts'
@@ -108,6 +108,15 @@ export class StoreWriter {
       pending: this.#waiting,
       written: this.#written,
       failed: [...this.#failed.keys()],
+    }
+  }
+
+  /** Throws what the store has against the views. One that is busy has nothing against them. */
+  async check(): Promise<void> {
+    try {
+      await this.#store.check?.(this.#views)
+    } catch (error) {
+      if (!isDbsyncError(error, 'STORE.UNAVAILABLE')) throw error
     }
   }
 

@@ -27,6 +27,11 @@ export class Stores {
     return this.#writers.map((writer) => writer.status)
   }
 
+  /** Throws what a store has against the views, before anything is made for them. */
+  async check(): Promise<void> {
+    for (const writer of this.#writers) await writer.check()
+  }
+
   /** The sync holds the slot: it may write, and whoever wrote before may not. */
   takeOver(): void {
     for (const writer of this.#writers) writer.takeOver()

@@ -189,7 +189,7 @@ export class SyncEngine implements Omit<Sync, 'changes' | 'addView'> {
     this.#life.begin()
     this.#loop = this.#run()
     await this.#life.live
-    await this.#stores.reach(this.#pipeline.position)
+    await this.#positions.written()
   }
 
   ready(): Promise<void> {
@@ -316,6 +316,7 @@ export class SyncEngine implements Omit<Sync, 'changes' | 'addView'> {
 
   /** One session from preflight to its end; null when the sync is closing. */
   async #stream(onLive: () => void): Promise<DbsyncError | null> {
+    if (!this.#continuity.hasStreamed) await this.#stores.check()
     const loss = { hasConsumers: this.#consumed !== null, slot: this.#slotName, onWarning: this.#warn }
     const opened = await openStream(
       {

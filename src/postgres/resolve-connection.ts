@@ -69,6 +69,12 @@ export function resolveConnection(target: ConnectionTarget): pg.ClientConfig {
   return resolved
 }
 
+/** Whether two connections lead to one database, as far as their words tell. */
+export function isSameDatabase(one: ConnectionTarget, other: ConnectionTarget): boolean {
+  const [a, b] = [resolveConnection(one), resolveConnection(other)]
+  return a.host === b.host && a.port === b.port && a.database === b.database
+}
+
 type GivenConfig = pg.ClientConfig & { readonly allowInsecure?: boolean }
 
 /** The same connection, with what the caller allows beside what the connection itself allows. */

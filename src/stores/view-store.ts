@@ -59,6 +59,11 @@ export interface ViewStore {
    */
   readonly needsVisible?: boolean
   /**
+   * Throws what `open` would throw, and leaves everything as it is: called before a slot is made, so that a configuration that cannot be
+   * leaves nothing behind.
+   */
+  check?(views: readonly StoredView[]): Promise<void>
+  /**
    * Connects, and makes room for the views. `takeOver`: whoever wrote before may write no more; otherwise this writer must still
    * be the last that took over. Returns the position of the last commit, null if there was none.
    */

@@ -101,9 +101,9 @@ test('every relational form answers as Postgres after every transaction of rando
     }
     // Several transactions may be one write, and a write may fail.
     if (random(3) === 0) continue
-    for (const rows of stored) {
-      rows.write(random(4) === 0)
-      expect([seed, ...(await rows.compare(client))]).toEqual([seed])
+    for (const written of stored) {
+      written.write(random(4) === 0)
+      expect([seed, ...(await written.compare(client))]).toEqual([seed])
     }
   }
 }, 120_000)

@@ -11,7 +11,7 @@ test('the examples of the README compile', async () => {
   /** The example that has this text. */
   const the = (part: string): string => {
     const found = blocks.filter((code) => code.includes(part))
-    expect(found, part).toHaveLength(1)
+    expect({ part, found: found.length }).toEqual({ part, found: 1 })
     return found[0] ?? ''
   }
   const [first = ''] = blocks

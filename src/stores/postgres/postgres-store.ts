@@ -43,6 +43,7 @@ interface Target {
 }
 
 const STATEMENT_TIMEOUT_MS = 300_000
+const BEGIN = 'BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE'
 
 interface Batch {
   readonly kind: StoreBatch['kind']
@@ -79,6 +80,23 @@ export class PostgresStore implements ViewStore {
     this.#checkpoint = new Checkpoint(options.pipeline)
   }
 
+  /** All that taking over does, in a transaction that is rolled back. */
+  async check(views: readonly StoredView[]): Promise<void> {
+    const { connection, pipeline, statementTimeoutMs } = this.#options
+    const session = await StoreSession.connect(connection, statementTimeoutMs ?? STATEMENT_TIMEOUT_MS)
+    try {
+      const places = views.map((view) => this.#placeOf(view, session))
+      await session.run({ doing: 'begin' }, BEGIN)
+      await ensureBookkeeping(session)
+      await this.#checkpoint.claim(session)
+      for (const place of places) await place.prepare(session, pipeline, null)
+      await this.#assertUnpublished(session, places)
+    } finally {
+      // Whatever is open is rolled back.
+      await session.close()
+    }
+  }
+
   async open(
     views: readonly StoredView[],
     { takeOver }: { readonly takeOver: boolean },
@@ -106,9 +124,9 @@ export class PostgresStore implements ViewStore {
     views: readonly StoredView[],
     takeOver: boolean,
   ): Promise<Lsn | null> {
-    const { pipeline, publication } = this.#options
+    const { pipeline } = this.#options
     const places = views.map((view) => this.#placeOf(view, session))
-    await session.run({ doing: 'begin' }, 'BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE')
+    await session.run({ doing: 'begin' }, BEGIN)
     const { claim, isTrusted } = await this.#take(session, takeOver)
     const targets = new Map<string, Target>()
     const position = isTrusted ? claim.lsn : null
@@ -123,13 +141,7 @@ export class PostgresStore implements ViewStore {
         places.flatMap(({ keys }) => keys),
       )
     }
-    if (publication !== null) {
-      await assertNotPublished(
-        session,
-        publication,
-        places.flatMap(({ unpublished }) => unpublished),
-      )
-    }
+    await this.#assertUnpublished(session, places)
     await commit(session)
     this.#claim = claim
     this.#attempted = null
@@ -138,6 +150,12 @@ export class PostgresStore implements ViewStore {
       ({ place, freshness }) => freshness === 'claimed' || this.#isStopped(place),
     )
     return isComplete ? position : null
+  }
+
+  async #assertUnpublished(session: StoreSession, places: readonly StoreTarget[]): Promise<void> {
+    const { publication } = this.#options
+    const tables = places.flatMap(({ unpublished }) => unpublished)
+    if (publication !== null) await assertNotPublished(session, publication, tables)
   }
 
   async #take(session: StoreSession, takeOver: boolean): Promise<{ claim: Claim; isTrusted: boolean }> {

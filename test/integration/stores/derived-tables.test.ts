@@ -101,3 +101,16 @@ test('a table that only a derived table needs is kept without a view in memory',
   await sync.catchUp()
   await expectDerived(db, [visits])
 })
+
+test('a table that is somebody else’s is refused by start(), and no slot is left behind', async () => {
+  await using db = await testDatabase()
+  await seedVisits(db)
+  await db.query('CREATE SCHEMA derived; CREATE TABLE derived.grand_total (x int)')
+  const { sync } = exampleSync(db.url, { slot: { name: db.name }, tables: TABLES })
+  await expect(sync.start()).rejects.toMatchObject({ code: 'STORE.TABLE_EXISTS' })
+  expect(sync.state).toBe('failed')
+  expect(
+    await db.query('SELECT slot_name FROM pg_replication_slots WHERE slot_name = $1', [db.name]),
+  ).toEqual([])
+  expect(await db.query("SELECT to_regnamespace('dbsync')::text AS made")).toEqual([{ made: null }])
+})
