@@ -44,6 +44,8 @@ export class Lifecycle {
 
   set(state: SyncState): void {
     if (this.#state === state) return
+    // A session may be lost while what waits is written.
+    if (this.#state === 'closing' && state !== 'closed' && state !== 'failed') return
     this.#state = state
     this.#onState(state)
   }

@@ -187,6 +187,13 @@ export function checkOptions(options: SyncOptions): CheckedOptions {
     )
   }
   const durable = options.slot?.durable ?? (consumers.isNeeded || isWritten)
+  if (isWritten && !durable) {
+    throw new DbsyncError(
+      'CONFIG.INVALID_OPTIONS',
+      'slot.durable is false, and views are written to tables, columns or stores: the slot is what keeps two instances from writing at ' +
+        'once. Leave slot.durable out.',
+    )
+  }
   const name = options.slot?.name ?? (durable ? 'dbsync' : null)
   if (name !== null) assertSlotName(name)
   const publication = options.publication ?? 'dbsync'

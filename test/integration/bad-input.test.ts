@@ -343,7 +343,7 @@ test('options that are missing, misspelt or of the wrong kind, each with what to
   refuse({ ...good, schema: {} }, 'CONFIG.INVALID_OPTIONS', /schema: .*generated schema/)
   refuse({ ...good, view: {} }, 'CONFIG.INVALID_OPTIONS', /view/)
   refuse({ ...good, views: { a: {} } }, 'CONFIG.INVALID_OPTIONS', /views\.a: must be made by defineView/)
-  refuse({ ...good, views: {} }, 'CONFIG.INVALID_OPTIONS', /neither views nor handlers/)
+  refuse({ ...good, views: {} }, 'CONFIG.INVALID_OPTIONS', /neither views nor tables/)
   refuse(
     { ...good, handlers: { Visits: { insert() {} } } },
     'CONFIG.UNKNOWN_HANDLER',

@@ -62,6 +62,9 @@ test('a view that does not read the model, or reads what it writes, is refused',
       connection: 'postgresql://localhost/x',
       columns: { x: { view, model: Restaurant, set: { rating: output } } },
     })
+  expect(() =>
+    createSync({ schema, connection: 'postgresql://localhost/x', tables: { own }, slot: { durable: false } }),
+  ).toThrow(/slot\.durable/)
   expect(make(perRestaurant, 'best')).toThrow(/does not read Restaurant/)
   expect(make(own, 'rating')).toThrow(expect.objectContaining({ code: 'STORE.LOOP' }))
 })
