@@ -182,10 +182,11 @@ export class StoreWriter {
       try {
         await this.#advance(signal)
       } catch (thrown) {
+        const wasOpen = this.#isOpen
         this.#isOpen = false
         await this.#store.close().catch(() => {})
         if (signal.aborted) return
-        if (thrown !== SUPERSEDED) await this.#recover(toDbsyncError(thrown), signal)
+        if (thrown !== SUPERSEDED) await this.#recover(toDbsyncError(thrown), wasOpen, signal)
       }
     }
   }
@@ -329,7 +330,7 @@ export class StoreWriter {
     }
   }
 
-  async #recover(error: DbsyncError, signal: AbortSignal): Promise<void> {
+  async #recover(error: DbsyncError, wasOpen: boolean, signal: AbortSignal): Promise<void> {
     if (error.code === 'STORE.FENCED') {
       this.attach(null)
       this.#mustTakeOver = true
@@ -337,7 +338,9 @@ export class StoreWriter {
       this.#host.onFenced(error)
       return
     }
-    const refused = error.code === 'STORE.ROW_REFUSED' ? this.#writtenAs(error.details['view']) : undefined
+    // A store that does not open for a view would not do so without its rows either.
+    const isRow = wasOpen && error.code === 'STORE.ROW_REFUSED'
+    const refused = isRow ? this.#writtenAs(error.details['view']) : undefined
     if (refused !== undefined) {
       refused.fail(error)
       return

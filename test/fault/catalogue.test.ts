@@ -58,6 +58,14 @@ const FAULTS: Readonly<Record<string, string>> = {
   F50: 'the right to read is missing',
   F51: 'DDL comes between a chunk and its snapshot',
   F52: 'what is written because of a change is published too',
+  F53: 'a batch of a store meets a deadlock',
+  F54: 'a batch of a store cannot be serialized, or its COMMIT is answered by ROLLBACK',
+  F55: 'a row violates a constraint of a store',
+  F56: 'the server ends a statement, a transaction or a session of a store',
+  F57: 'the disk of a store is full',
+  F58: 'a store has become read-only, or a standby',
+  F59: 'the answer to the COMMIT of a store is lost',
+  F60: 'the process is killed between two steps of a store',
 }
 
 const TESTS = sources('test').filter(
@@ -73,7 +81,7 @@ const COVERED = new Set(
 
 test('the catalogue has every number once, in order', () => {
   expect(Object.keys(FAULTS)).toEqual(
-    Array.from({ length: 52 }, (_, index) => `F${String(index + 1).padStart(2, '0')}`),
+    Array.from({ length: 60 }, (_, index) => `F${String(index + 1).padStart(2, '0')}`),
   )
 })
 

@@ -51,13 +51,22 @@ export async function randomTransaction(
     await client.query(random(10) === 0 ? 'ROLLBACK' : 'COMMIT')
   } catch (error) {
     await client.query('ROLLBACK')
-    // Random writers collide: unique keys, missing parents, deadlocks. Anything else is a mistake.
-    const code = typeof error === 'object' && error !== null ? Reflect.get(error, 'code') : null
-    if (!['23505', '23503', '40P01', '40001', '55P03'].includes(String(code))) throw error
+    // Anything else is a mistake.
+    if (!isCollision(error)) throw error
   }
 }
 
-async function randomStatement(client: pg.ClientBase, random: (bound: number) => number): Promise<void> {
+/** Whether it is what random writers meet: unique keys, missing parents, deadlocks. */
+export function isCollision(error: unknown): boolean {
+  const code = typeof error === 'object' && error !== null ? Reflect.get(error, 'code') : null
+  return ['23505', '23503', '40P01', '40001', '55P03'].includes(String(code))
+}
+
+/** One statement of such a transaction. Throws: what the server says where it collides with others. */
+export async function randomStatement(
+  client: pg.ClientBase,
+  random: (bound: number) => number,
+): Promise<void> {
   const user = 1 + random(60)
   const restaurant = `r${1 + random(40)}`
   const amount = (random(20_000) / 100 - 50).toFixed(2)

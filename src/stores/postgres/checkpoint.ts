@@ -75,7 +75,8 @@ export class Checkpoint {
   /** Opens a transaction that holds the row as the owner knows it; whoever wants to take over waits for its end. */
   async lock(session: StoreSession, known: Claim): Promise<void> {
     const rows = await session.runAll({ doing: 'begin a batch' }, [
-      'BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE',
+      // Not READ WRITE: who makes a database read-only by default, such as one whose disk is nearly full, is to be heard.
+      'BEGIN ISOLATION LEVEL READ COMMITTED',
       `SELECT 1 FROM dbsync.checkpoint WHERE pipeline = ${quoteLiteral(this.#pipeline)}
        AND epoch = ${quoteLiteral(String(known.epoch))} AND lsn IS NOT DISTINCT FROM ${lsnLiteral(known.lsn)} FOR UPDATE`,
     ])

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { DbsyncError } from '../../core/errors.ts'
+import { DbsyncError, isDbsyncError } from '../../core/errors.ts'
 import type { Lsn } from '../../core/lsn.ts'
 import { quoteIdentifier } from '../../core/quote.ts'
 import { tableName } from '../../postgres/table-name.ts'
@@ -14,6 +14,9 @@ import { SCAN_WHOLE, type StoreSession } from './store-session.ts'
 import type { StoreTarget } from './store-target.ts'
 import { createTable, onlyColumn, tableColumns, type TableOptions } from './table-ddl.ts'
 import { readShape } from './table-shape.ts'
+
+/** SQLSTATE of a relation whose name is taken. */
+const DUPLICATE = '42P07'
 
 /** What a derived table is to be. */
 export interface DerivedTableOptions extends TableKey {
@@ -113,7 +116,11 @@ export class DerivedTable implements StoreTarget, TableKey {
       await session.run({ doing: `make the schema ${schema}`, grant }, `CREATE SCHEMA ${schema}`)
     }
     const grant = `GRANT USAGE, CREATE ON SCHEMA ${schema} TO ${role}`
-    await session.runAll({ doing, grant, view: this.view.name }, this.#statements)
+    try {
+      await session.runAll({ doing, grant, view: this.view.name }, this.#statements)
+    } catch (error) {
+      throw isDbsyncError(error) && error.details['sqlState'] === DUPLICATE ? this.#nameTaken() : error
+    }
     await this.#note(session, pipeline, 'building')
   }
 
@@ -219,6 +226,15 @@ export class DerivedTable implements StoreTarget, TableKey {
       'STORE.TABLE_EXISTS',
       `${tableName(this)} exists and was not made by DBSync, so view "${this.view.name}" is not written to it. Give the derived table ` +
         'another name or schema, or drop what is there if nobody needs it.',
+      { details: { view: this.view.name, table: tableName(this) } },
+    )
+  }
+
+  #nameTaken(): DbsyncError {
+    return new DbsyncError(
+      'STORE.TABLE_EXISTS',
+      `${tableName(this)} cannot be made: its schema has something else of the name of its key or of one of its indexes, such as this ` +
+        'table under another name. Drop that, or rename it with its constraints and indexes; or give the derived table another name.',
       { details: { view: this.view.name, table: tableName(this) } },
     )
   }

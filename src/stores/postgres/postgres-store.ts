@@ -4,7 +4,7 @@ import type { ConnectionTarget } from '../../postgres/resolve-connection.ts'
 import type { StoreBatch, StoredValues, StoredView, ViewStore } from '../view-store.ts'
 import { ensureBookkeeping } from './bookkeeping.ts'
 import { assertNotPublished } from './check-target.ts'
-import { Checkpoint, type Claim } from './checkpoint.ts'
+import { Checkpoint, type Claim, type TableKey } from './checkpoint.ts'
 import { DerivedColumns, type DerivedColumnsOptions } from './derived-columns.ts'
 import { DerivedTable, type DerivedTableOptions } from './derived-table.ts'
 import { noteDetached, noteFailure } from './registry.ts'
@@ -43,7 +43,7 @@ interface Target {
 }
 
 const STATEMENT_TIMEOUT_MS = 300_000
-const BEGIN = 'BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE'
+const BEGIN = 'BEGIN ISOLATION LEVEL READ COMMITTED'
 
 interface Batch {
   readonly kind: StoreBatch['kind']
@@ -232,7 +232,10 @@ export class PostgresStore implements ViewStore {
         moved.flatMap(({ place }) => place.keys),
       )
       this.#attempted = position
-      await commit(session)
+      await commit(session, (schema, name) => {
+        const isIt = (key: TableKey): boolean => key.schema === schema && key.table === name
+        return batch.targets.find(({ place }) => place.keys.some(isIt))?.place.view.name
+      })
       this.#attempted = null
       this.#claim = { epoch: claim.epoch, lsn: position }
       this.#endBatch(true)
@@ -336,9 +339,15 @@ export class PostgresStore implements ViewStore {
   }
 }
 
-/** Ends a transaction. The server answers the COMMIT of one that had failed by rolling it back, and calls that no error. */
-async function commit(session: StoreSession): Promise<void> {
-  const { command } = await session.run({ doing: 'commit a batch' }, 'COMMIT')
+/**
+ * Ends a transaction; `viewAt` tells whose table has the constraint that was put off until now. The server answers the COMMIT of a
+ * transaction that had failed by rolling it back, and calls that no error.
+ */
+async function commit(
+  session: StoreSession,
+  viewAt: (schema: string, table: string) => string | undefined = () => undefined,
+): Promise<void> {
+  const { command } = await session.run({ doing: 'commit a batch', viewAt }, 'COMMIT')
   if (command === 'COMMIT') return
   throw new DbsyncError(
     'STORE.UNAVAILABLE',

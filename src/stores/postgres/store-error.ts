@@ -7,6 +7,8 @@ export interface StatementContext {
   readonly doing: string
   /** The view whose rows were written, where it was one. */
   readonly view?: string
+  /** For a statement that is about several: the view whose table it is that an error names. */
+  readonly viewAt?: (schema: string, table: string) => string | undefined
   /** SQL that gives the role what the statement needs. */
   readonly grant?: string
 }
@@ -24,8 +26,10 @@ const PASSING = new Set('08 25 40 53 55 57 58 F0 XX'.split(' '))
  * `details.view`, SQLSTATE and the names of table, column and constraint, and no values. POSTGRES.PERMISSION with `details.sql`.
  * A lost connection keeps its own code.
  */
-export function storeError(error: unknown, { doing, view, grant }: StatementContext): DbsyncError {
+export function storeError(error: unknown, context: StatementContext): DbsyncError {
   if (isDbsyncError(error)) return error
+  const { doing, grant } = context
+  const view = context.view ?? context.viewAt?.(named(error, 'schema') ?? '', named(error, 'table') ?? '')
   const general = serverError(error, doing)
   const sqlState = general.details['sqlState']
   // A code of the operating system, or none: the connection.
@@ -59,11 +63,11 @@ function permissionError(general: DbsyncError, grant: string | undefined): Dbsyn
 }
 
 function refusal(error: unknown, sqlState: string, view: string): DbsyncError {
-  const named = (field: string): string | null => {
-    const value: unknown = typeof error === 'object' && error !== null ? Reflect.get(error, field) : null
-    return typeof value === 'string' ? value : null
-  }
-  const [constraint, table, column] = [named('constraint'), named('table'), named('column')]
+  const [constraint, table, column] = [
+    named(error, 'constraint'),
+    named(error, 'table'),
+    named(error, 'column'),
+  ]
   const about = [
     ...(constraint === null ? [] : [`constraint "${constraint}"`]),
     ...(column === null ? [] : [`column "${column}"`]),
@@ -76,4 +80,10 @@ function refusal(error: unknown, sqlState: string, view: string): DbsyncError {
       'Take the constraint away, or correct the view or the data, and start again.',
     { details: { view, sqlState, constraint, table, column } },
   )
+}
+
+/** What a server's error names. */
+function named(error: unknown, field: 'schema' | 'table' | 'column' | 'constraint'): string | null {
+  const value: unknown = typeof error === 'object' && error !== null ? Reflect.get(error, field) : null
+  return typeof value === 'string' ? value : null
 }
