@@ -128,7 +128,9 @@ export async function killRun(options: KillRunOptions): Promise<KillRunResult> {
     for (const point of points) {
       next = load()
       await current.until(() => current.lines.includes('ready'), 'ready')
-      if (point?.at !== 'start') {
+      const isAtStart = point === null ? random(3) === 0 : point.at === 'start'
+      if (isAtStart) current.go()
+      else {
         await current.tell('go', 'live')
         await verify()
       }
@@ -177,7 +179,6 @@ async function died(
     return death === 'before' ? 'hold' : 'pass'
   }
   tamper?.(target)
-  if (point?.at === 'start') victim.go()
   if (point === null) setTimeout(kill, random(400))
   await victim.until(() => isDead, point?.name ?? 'moment')
   watched.onMessage = () => 'pass'

@@ -158,14 +158,14 @@ export class Ledger {
          'proto_version', '1', 'publication_names', 'ledger')`,
       [SLOT],
     )
-    let xid = ''
+    let current = ''
     for (const { data } of rows) {
       const type = data.toString('latin1', 0, 1)
-      if (type === 'B') xid = String(data.readUInt32BE(17))
+      if (type === 'B') current = String(data.readUInt32BE(17))
       if (type !== 'C') continue
-      const digest = this.#written.get(xid)
+      const digest = this.#written.get(current)
       if (digest === undefined) continue
-      this.#written.delete(xid)
+      this.#written.delete(current)
       this.#commits.push({ end: lsn(data.readBigUInt64BE(10)), digest })
     }
     // What changed nothing that is published has no end; nor has it changed what the views show.
