@@ -278,6 +278,7 @@ for (const { what, code, sql } of REFUSED)
     expect(sync.state).toBe('failed')
     expect(events).toContainEqual({ kind: 'failed', error })
     expect(await tables()).toEqual(before)
+    expect(await db.query('SELECT FROM pg_replication_slots WHERE database = current_database()')).toEqual([])
   })
 
 test('a second sync that is configured for the table of another is refused, and the first goes on', async () => {
@@ -326,7 +327,8 @@ for (const { what, sql, next } of MEDDLING)
     await written.sync.close()
     const { sync, events } = exampleSync(db.url, { tables: exampleViews, slot: { name: db.name } })
     const error: unknown = await sync.start().catch((thrown: unknown) => thrown)
-    expect(error ?? { code: 'live' }).toMatchObject({ code: next })
+    const ending: unknown = error ?? { code: 'live' }
+    expect(ending).toMatchObject({ code: next })
     const wrong = next === 'live' ? await derivedDifferences(db, [restaurantRating, grandTotal]) : []
     const isMade = sql.startsWith('DROP')
     expect([...wrong, ...(isMade ? await derivedDifferences(db, [userSpend]) : [])]).toEqual([])

@@ -82,7 +82,8 @@ const ANSWERED = '<Z'
 
 /** All places, in the order of a start and then of a change. */
 export const KILL_POINTS: readonly KillPoint[] = [
-  statement('before the claim', 'start', 'before', { types: SENT, isIt: isClaim }),
+  statement('when the target is checked', 'start', 'before', { types: SENT, isIt: isClaim }),
+  statement('before the claim', 'start', 'before', { types: SENT, isIt: isClaim, nth: 2 }),
   statement('when the claim is committed', 'start', 'before', { types: DONE, isIt: isCommit }),
   statement('before BEGIN of all rows', 'start', 'before', { types: SENT, isIt: isBegin }),
   statement('between the rows of two views', 'start', 'before', { types: SENT, isIt: isRows, nth: 2 }),
