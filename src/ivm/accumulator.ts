@@ -1,4 +1,5 @@
 import type { Column } from '../zset/column.ts'
+import type { StateCarrier } from '../zset/state-carrier.ts'
 import type { GroupRecords } from './group-records.ts'
 
 /**
@@ -22,6 +23,10 @@ export interface Accumulator {
   readonly error?: unknown
   /** The group's last tuple has gone. */
   clear(group: number): void
+  /** Hands over what it keeps beside the view's records. */
+  carry?(state: StateCarrier): void
+  /** Instead, it is told of every tuple again when state comes in. */
+  readonly isRefilled?: boolean
   /** Gives up the text that it holds; it is of no more use. */
   dispose?(): void
 }

@@ -3,6 +3,7 @@ import type { HeldTexts } from '../zset/held-texts.ts'
 import type { RowStorage } from '../zset/row-storage.ts'
 import type { SecondaryIndex } from '../zset/secondary-index.ts'
 import type { RowListener } from '../zset/source-table.ts'
+import type { StateCarrier } from '../zset/state-carrier.ts'
 import type { Accumulator } from './accumulator.ts'
 import type { Tuple } from './comparison.ts'
 import type { Lookup } from './lookup.ts'
@@ -66,15 +67,22 @@ export class GroupTuples {
     this.slots = new Int32Array(16 * width)
   }
 
+  /** Hands over the tuples of the first `used` groups. */
+  carry(state: StateCarrier, used: number): void {
+    this.slots = state.int32(this.slots, used * this.width)
+  }
+
   grow(groups: number): void {
     this.slots = grownInt32(this.slots, groups * this.width)
   }
 }
 
-type Mode = 1 | -1 | 0
+type Mode = 1 | -1 | 0 | 2
 const ADD = 1
 const REMOVE = -1
 const UPDATE = 0
+/** Nothing changes but the accumulators whose state was not carried. */
+const REFILL = 2
 
 /**
  * One view's way from row changes to group changes.
@@ -95,6 +103,8 @@ export class Circuit {
   readonly #accumulators: readonly Accumulator[]
   /** Those with a condition. */
   readonly #filtered: readonly Accumulator[]
+  readonly #refilled: readonly Accumulator[]
+  readonly #root: SourceCircuit | undefined
   readonly #texts: HeldTexts | null
   readonly #tuples: GroupTuples | null
   readonly #probe: Int32Array
@@ -117,6 +127,8 @@ export class Circuit {
     this.#word = parts.groupWord
     this.#accumulators = parts.accumulators
     this.#filtered = parts.accumulators.filter((accumulator) => 'error' in accumulator)
+    this.#refilled = parts.accumulators.filter(({ isRefilled }) => isRefilled === true)
+    this.#root = parts.sources[0]
     this.#texts = parts.texts ?? null
     this.#tuples = parts.tuples
     const { groups } = parts.state
@@ -147,6 +159,28 @@ export class Circuit {
   dispose(): void {
     for (const accumulator of this.#accumulators) accumulator.dispose?.()
     this.#texts?.dispose()
+  }
+
+  /** Hands over what it keeps; its sink comes before it. Nothing must be pending, and no condition without an answer. */
+  carry(state: StateCarrier): void {
+    state.label(
+      `circuit with ${this.#accumulators.length} accumulators, its group at ${this.#word?.offset ?? -1}`,
+    )
+    const { groups } = this.#state
+    for (const accumulator of this.#accumulators) accumulator.carry?.(state)
+    this.#tuples?.carry(state, groups.used)
+    this.#texts?.carry(state)
+    this.#capacity = groups.capacity
+  }
+
+  /** Whether {@link refill} must be told of the rows of the first source once all tables have come in. */
+  get mustRefill(): boolean {
+    return this.#refilled.length > 0
+  }
+
+  /** Tells the accumulators whose state was not carried of the tuples of a row. */
+  refill(slot: number): void {
+    if (this.#root !== undefined) this.#guard(this.#root, slot, REFILL)
   }
 
   #listen(source: SourceCircuit): RowListener {
@@ -213,6 +247,10 @@ export class Circuit {
 
   #emit(): void {
     if (this.#filter !== null && !this.#passes(this.#filter)) return
+    if (this.#mode === REFILL) {
+      this.#addAgain()
+      return
+    }
     this.#state.work += 1
     if (this.#mode === ADD) this.#add()
     else if (this.#mode === REMOVE) this.#remove()
@@ -241,6 +279,11 @@ export class Circuit {
       const base = group * tuples.width
       for (let index = 0; index < tuples.width; index += 1) tuples.slots[base + index] = tuple[index]!
     }
+  }
+
+  #addAgain(): void {
+    const group = this.#locate()
+    for (const accumulator of this.#refilled) accumulator.add(group, this.#tuple[accumulator.source]!)
   }
 
   #remove(): void {

@@ -2,6 +2,7 @@ import { type DbsyncError, toDbsyncError } from '../core/errors.ts'
 import type { Column } from '../zset/column.ts'
 import type { SourceTable } from '../zset/source-table.ts'
 import { grownInt32 } from '../zset/grow.ts'
+import type { StateCarrier } from '../zset/state-carrier.ts'
 import type { GroupSink } from './group-sink.ts'
 import type { GroupStore } from './group-store.ts'
 
@@ -81,6 +82,15 @@ export class DerivedRows implements GroupSink {
 
   /** A group without tuples goes with the flush: until then its row is in the table. */
   bury(): void {}
+
+  /** Hands over which row each group has; the rows are the table's to carry. Call it right after `flush`. */
+  carry(state: StateCarrier): void {
+    this.groups.carry(state)
+    this.#slots = state.int32(this.#slots, this.#slots.length)
+    if (!state.isLoading) return
+    this.#marks = new Uint8Array(this.#slots.length)
+    this.#touched = []
+  }
 
   /** Brings the table up to date; `reason` is the circuit's error. A value that cannot be computed stops the block. */
   flush(reason: unknown): void {

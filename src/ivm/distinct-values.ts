@@ -3,6 +3,7 @@ import { Float64Column } from '../zset/float64-column.ts'
 import { grownInt32 } from '../zset/grow.ts'
 import { InternedColumn } from '../zset/interned-column.ts'
 import type { Interner } from '../zset/interner.ts'
+import type { StateCarrier } from '../zset/state-carrier.ts'
 import { WordMap } from '../zset/word-map.ts'
 import type { Accumulator } from './accumulator.ts'
 import type { GroupRecords } from './group-records.ts'
@@ -85,6 +86,14 @@ export class DistinctValues implements Accumulator {
 
   /** Nothing to do: a group without tuples has no values. */
   clear(): void {}
+
+  carry(state: StateCarrier): void {
+    if (state.isLoading) this.dispose()
+    this.#used = state.number(this.#used)
+    this.#free = state.number(this.#free)
+    this.#entries.words = state.int32(this.#entries.words, this.#used * STRIDE)
+    this.#map.carry(state)
+  }
 
   dispose(): void {
     const { words } = this.#entries

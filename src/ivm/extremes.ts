@@ -4,6 +4,7 @@ import type { Column } from '../zset/column.ts'
 import { Float64Column } from '../zset/float64-column.ts'
 import { InternedColumn } from '../zset/interned-column.ts'
 import { compareWords, OrderedMultiset } from '../zset/ordered-multiset.ts'
+import type { StateCarrier } from '../zset/state-carrier.ts'
 import type { Accumulator } from './accumulator.ts'
 import type { GroupRecords } from './group-records.ts'
 
@@ -72,6 +73,10 @@ export class Extremes implements Accumulator {
 
   /** Nothing to do: the tree of a group without tuples is empty. */
   clear(): void {}
+
+  carry(state: StateCarrier): void {
+    this.#values.carry(state)
+  }
 
   dispose(): void {
     this.#values.dispose()

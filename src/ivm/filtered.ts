@@ -1,3 +1,4 @@
+import type { StateCarrier } from '../zset/state-carrier.ts'
 import type { Accumulator } from './accumulator.ts'
 
 /** Whether a row of the source counts; -1 is the missing side of a left join. */
@@ -53,6 +54,15 @@ export class Filtered implements Accumulator {
 
   clear(group: number): void {
     this.#inner.clear(group)
+  }
+
+  get isRefilled(): boolean {
+    return this.#inner.isRefilled === true
+  }
+
+  /** While a row has no answer the view has stopped, and nothing is carried. */
+  carry(state: StateCarrier): void {
+    this.#inner.carry?.(state)
   }
 
   dispose(): void {

@@ -1,4 +1,5 @@
 import { grownFloat64 } from '../zset/grow.ts'
+import type { StateCarrier } from '../zset/state-carrier.ts'
 
 const FIRST_GROUPS = 16
 
@@ -41,6 +42,11 @@ export class GroupRecords {
     this.#last -= 1
     this.#widen()
     return this.#last
+  }
+
+  /** Hands over the numbers of the first `used` groups. */
+  carry(state: StateCarrier, used: number): void {
+    this.numbers = state.float64(this.numbers, used * this.stride)
   }
 
   /** Doubles the number of groups. */

@@ -1,6 +1,7 @@
 import { grownInt32 } from '../zset/grow.ts'
 import type { Interner } from '../zset/interner.ts'
 import type { Column } from '../zset/column.ts'
+import { carryList, type StateCarrier } from '../zset/state-carrier.ts'
 import { WordMap } from '../zset/word-map.ts'
 import type { Tuple } from './comparison.ts'
 import { GroupRecords } from './group-records.ts'
@@ -34,7 +35,7 @@ export class GroupStore {
   readonly #map: WordMap
   readonly records: GroupRecords = new GroupRecords()
   #used = 0
-  readonly #free: number[] = []
+  #free: number[] = []
 
   /** `identity` is how many of the parts, the first ones, identify a group. */
   constructor(columns: readonly GroupColumn[], identity: number, interner: Interner) {
@@ -153,6 +154,18 @@ export class GroupStore {
       for (const at of this.#interned) this.#interner.release(this.word(group, at))
     }
     this.#used = 0
+  }
+
+  /** Hands over the groups and their records. */
+  carry(state: StateCarrier): void {
+    if (state.isLoading) this.dispose()
+    const words = this.parts.map(({ column, at, nullAt }) => `${column.contract.field}@${at}/${nullAt}`)
+    state.label(`groups(${words.join()}) of ${this.#own.length} words, ${this.records.stride} numbers`)
+    this.#used = state.number(this.#used)
+    this.#free = carryList(state, this.#free)
+    this.#holder.words = state.int32(this.#holder.words, this.#used * this.#stride)
+    this.records.carry(state, this.#used)
+    this.#map.carry(state)
   }
 
   /** One of the group's words. */

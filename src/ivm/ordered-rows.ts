@@ -1,4 +1,5 @@
 import { OrderedSlots } from '../zset/ordered-slots.ts'
+import type { StateCarrier } from '../zset/state-carrier.ts'
 import type { Accumulator } from './accumulator.ts'
 import { type ColumnOrder, compareColumns } from './compare-columns.ts'
 
@@ -74,6 +75,11 @@ export class OrderedRows implements Accumulator {
   /** Nothing is left to do but to forget what was shown: a group without tuples has no rows. */
   clear(group: number): void {
     this.#forget(group)
+  }
+
+  carry(state: StateCarrier): void {
+    this.#slots.carry(state)
+    if (state.isLoading) for (const { made } of this.#shown) made.clear()
   }
 
   #forget(group: number): void {

@@ -3,6 +3,7 @@ import { writeInstant } from '../values/read-date-time.ts'
 import { Int64Column } from '../zset/int64-column.ts'
 import { compareWords } from '../zset/ordered-multiset.ts'
 import { OrderedSlots } from '../zset/ordered-slots.ts'
+import type { StateCarrier } from '../zset/state-carrier.ts'
 import { RowSelection } from './row-selection.ts'
 import { maskOf, type RowListener, type SourceTable } from '../zset/source-table.ts'
 import { compareColumns } from './compare-columns.ts'
@@ -111,6 +112,15 @@ export class TimeRows {
   advance(now: bigint): void {
     const moment = now - this.#micros
     writeInstant(moment < FIRST ? FIRST : moment > LAST ? LAST : moment, this.#moment)
+  }
+
+  /** Hands over its order and its moment; the rows are the two tables' to carry. Call it right after `flush`. */
+  carry(state: StateCarrier): void {
+    state.label('time rows')
+    this.#order.carry(state)
+    this.#marks = state.uint8(this.#marks, this.#marks.length)
+    this.#moment.set(state.int32(this.#moment, this.#moment.length))
+    this.#shown.set(this.#moment)
   }
 
   /** Brings the output up to date and tells its listeners. */

@@ -2,6 +2,7 @@ import { type DbsyncError, toDbsyncError } from '../core/errors.ts'
 import { grownInt32 } from '../zset/grow.ts'
 import { RowSelection } from './row-selection.ts'
 import { OrderedSlots } from '../zset/ordered-slots.ts'
+import type { StateCarrier } from '../zset/state-carrier.ts'
 import { maskOf, type RowListener, type SourceTable } from '../zset/source-table.ts'
 import { compareColumns } from './compare-columns.ts'
 import { GroupStore } from './group-store.ts'
@@ -111,6 +112,15 @@ export class TopRows {
   /** Gives up the interned text of the partitions; the operator is of no more use. */
   dispose(): void {
     this.#groups.dispose()
+  }
+
+  /** Hands over its order; the rows are the two tables' to carry. Call it right after `flush`. */
+  carry(state: StateCarrier): void {
+    state.label('top rows')
+    this.#order.carry(state)
+    this.#groups.carry(state)
+    this.#partitions = state.int32(this.#partitions, this.#partitions.length)
+    if (state.isLoading) this.#marks = new Uint8Array(this.#partitions.length)
   }
 
   /** Brings the output up to date and tells its listeners. */

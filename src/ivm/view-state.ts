@@ -1,5 +1,6 @@
 import { DbsyncError, toDbsyncError } from '../core/errors.ts'
 import { sameValue } from '../values/same-value.ts'
+import type { StateCarrier } from '../zset/state-carrier.ts'
 import type { GroupSink } from './group-sink.ts'
 import { GroupKey, type KeyPart } from './group-key.ts'
 import type { GroupStore } from './group-store.ts'
@@ -211,6 +212,14 @@ export class ViewState implements GroupSink {
   /** Bytes of the groups, of the list and the indexes that are in use, and the cached rows' references. */
   get byteLength(): number {
     return this.groups.byteLength + this.#marks.byteLength + this.#rows.length * 8 + this.#readers.byteLength
+  }
+
+  /** Hands over what it shows. Call it right after `flush`; what comes in is for a view that nobody has read. */
+  carry(state: StateCarrier): void {
+    state.label(`view ${this.name}`)
+    this.groups.carry(state)
+    this.#size = state.number(this.#size)
+    this.#shownSize = this.#size
   }
 
   /** Must be called before anything that the group shows changes. */

@@ -22,6 +22,8 @@ interface WideGroup {
 export class WideSum implements Summing {
   readonly source: number
   readonly changeBit: number
+  /** Its objects would take longer to write than to make. */
+  readonly isRefilled = true
   readonly #column: InternedColumn
   readonly #groups: (WideGroup | undefined)[] = []
 

@@ -1,4 +1,5 @@
 import type { Interner } from './interner.ts'
+import { carryList, type StateCarrier } from './state-carrier.ts'
 
 /** The constants of a block as ids of an interner, held until the block is given up. */
 export class HeldTexts {
@@ -15,6 +16,12 @@ export class HeldTexts {
     const id = this.interner.intern(bytes, 0, bytes.length)
     this.#ids.push(id)
     return id
+  }
+
+  /** Hands over what it holds; what the former process held in its place is let go of. */
+  carry(state: StateCarrier): void {
+    const held = carryList(state, this.#ids)
+    if (state.isLoading) for (const id of held) this.interner.release(id)
   }
 
   /** Gives up all of them. */

@@ -1,7 +1,8 @@
 import { DbsyncError } from '../core/errors.ts'
 import { wireText } from '../values/wire-text.ts'
 import { grownInt32 } from './grow.ts'
-import { hashBytes } from './hash.ts'
+import { FRESH_SEED, hashBytes } from './hash.ts'
+import type { StateCarrier } from './state-carrier.ts'
 
 const FIRST_IDS = 64
 const FIRST_ARENA = 4096
@@ -35,6 +36,7 @@ export class Interner {
   /** Head of the list of free ids, linked through their lengths. */
   #free = 0
   #size = 0
+  #seed = FRESH_SEED
 
   /** How many different strings are held. */
   get size(): number {
@@ -47,7 +49,7 @@ export class Interner {
 
   /** The id of a range of bytes, held once more. */
   intern(bytes: Uint8Array, start: number, end: number): number {
-    const hash = hashBytes(bytes, start, end)
+    const hash = hashBytes(bytes, start, end, this.#seed)
     const known = this.#lookup(hash, bytes, start, end)
     if (known !== 0) {
       this.#ids[known * STRIDE + REFERENCES]! += 1
@@ -58,7 +60,7 @@ export class Interner {
 
   /** The id of a range of bytes, or 0 if nobody holds it; the hold count stays. */
   find(bytes: Uint8Array, start: number, end: number): number {
-    return this.#lookup(hashBytes(bytes, start, end), bytes, start, end)
+    return this.#lookup(hashBytes(bytes, start, end, this.#seed), bytes, start, end)
   }
 
   /** Holds an id once more; 0 is allowed. */
@@ -95,6 +97,21 @@ export class Interner {
       if (difference !== 0) return difference
     }
     return leftLength - rightLength
+  }
+
+  /** Hands its state over. Coming in, it must be before anything is held: ids are then those of the former process. */
+  carry(state: StateCarrier): void {
+    state.label('interner')
+    this.#seed = state.number(this.#seed)
+    this.#used = state.number(this.#used)
+    this.#garbage = state.number(this.#garbage)
+    this.#next = state.number(this.#next)
+    this.#free = state.number(this.#free)
+    this.#size = state.number(this.#size)
+    const arena = state.uint8(this.#arena, this.#used)
+    this.#arena = Buffer.from(arena.buffer, arena.byteOffset, arena.length)
+    this.#table = state.int32(this.#table, this.#table.length)
+    this.#ids = state.int32(this.#ids, this.#next * STRIDE)
   }
 
   #lookup(hash: number, bytes: Uint8Array, start: number, end: number): number {

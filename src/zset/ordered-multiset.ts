@@ -1,5 +1,6 @@
 import { grownInt32 } from './grow.ts'
 import { mix32 } from './hash.ts'
+import type { StateCarrier } from './state-carrier.ts'
 
 /**
  * How two values of two words each compare: numbers of every kind by {@link compareWords}, interned ids by
@@ -50,6 +51,14 @@ export class OrderedMultiset {
 
   get byteLength(): number {
     return this.#nodes.byteLength
+  }
+
+  /** Hands over all sets; their roots are the caller's. */
+  carry(state: StateCarrier): void {
+    if (state.isLoading) this.dispose()
+    this.#next = state.number(this.#next)
+    this.#free = state.number(this.#free)
+    this.#nodes = state.int32(this.#nodes, this.#next * STRIDE)
   }
 
   /** Adds one copy of a value; returns the new root. */

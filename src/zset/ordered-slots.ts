@@ -1,6 +1,7 @@
 import { invariant } from '../core/errors.ts'
 import { grownInt32 } from './grow.ts'
 import { mix32 } from './hash.ts'
+import type { StateCarrier } from './state-carrier.ts'
 
 const FIRST_NODES = 64
 const FIRST_PARTITIONS = 16
@@ -42,6 +43,14 @@ export class OrderedSlots {
 
   get byteLength(): number {
     return this.#nodes.byteLength + this.#roots.byteLength
+  }
+
+  /** Hands over which slots stand where; their rows are their table's to carry. */
+  carry(state: StateCarrier): void {
+    this.#next = state.number(this.#next)
+    this.#free = state.number(this.#free)
+    this.#nodes = state.int32(this.#nodes, this.#next * STRIDE)
+    this.#roots = state.int32(this.#roots, this.#roots.length)
   }
 
   /** How many slots a partition has; 0 for one that was never used. */

@@ -1,4 +1,5 @@
 import { grownInt32 } from './grow.ts'
+import type { StateCarrier } from './state-carrier.ts'
 
 /**
  * Gives out the words of a row; a row's words lie side by side, so that a change touches one or two cache
@@ -47,6 +48,13 @@ export class RowStorage {
     this.stride = stride
     this.words = new Int32Array(FIRST_ROWS * stride)
     this.floats = new Float64Array(this.words.buffer, 0, this.words.length >> 1)
+  }
+
+  /** Hands over the words of the first `used` rows. */
+  carry(state: StateCarrier, used: number): void {
+    this.words = state.int32(this.words, used * this.stride)
+    this.floats = new Float64Array(this.words.buffer, 0, this.words.length >> 1)
+    this.capacity = this.words.length / this.stride
   }
 
   /** Doubles the number of rows. */

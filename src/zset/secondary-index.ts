@@ -1,6 +1,7 @@
 import type { Column } from './column.ts'
 import { grownInt32 } from './grow.ts'
 import type { RowStorage } from './row-storage.ts'
+import type { StateCarrier } from './state-carrier.ts'
 import { WordMap } from './word-map.ts'
 
 /** Where an index keeps its links in the words of a row. */
@@ -109,6 +110,15 @@ export class SecondaryIndex {
     if (next >= 0) words[next * stride + this.#previous] = previous
     buckets[at + 1]! -= 1
     if (buckets[at + 1] === 0) this.#close(bucket)
+  }
+
+  /** Hands its state over; the links lie in the rows. */
+  carry(state: StateCarrier): void {
+    this.#used = state.number(this.#used)
+    this.#free = state.number(this.#free)
+    this.#last = -1
+    this.#buckets.words = state.int32(this.#buckets.words, this.#used * this.#stride)
+    this.#map.carry(state)
   }
 
   #headAt(bucket: number): number {

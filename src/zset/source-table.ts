@@ -10,6 +10,7 @@ import { InternedColumn } from './interned-column.ts'
 import type { Interner } from './interner.ts'
 import { RowLayout, RowStorage } from './row-storage.ts'
 import { SecondaryIndex } from './secondary-index.ts'
+import type { StateCarrier } from './state-carrier.ts'
 import { WordMap } from './word-map.ts'
 
 /** What a view does with the changes of one of its sources. A listener keeps its own failures to itself. */
@@ -300,6 +301,27 @@ export class SourceTable {
   /** The live slots; rows may be removed on the way. */
   *slots(): Generator<number> {
     for (let slot = 0; slot < this.#used; slot += 1) if (this.markOf(slot) > 0) yield slot
+  }
+
+  /** Hands over rows, key and indexes. Listeners are not told: what they keep of the rows is theirs to carry. */
+  carry(state: StateCarrier): void {
+    state.label(this.#layout)
+    if (state.isLoading)
+      for (const slot of this.slots()) for (const column of this.#interned) column.drop(slot)
+    this.#generation = state.number(this.#generation)
+    this.#used = state.number(this.#used)
+    this.#free = state.number(this.#free)
+    this.rows.carry(state, this.#used)
+    this.#keyMap.carry(state)
+    for (const index of this.indexes) index.carry(state)
+  }
+
+  /** What the words of a row mean. */
+  get #layout(): string {
+    const { rows, slotWords } = this
+    const columns = this.columns.map(({ contract, offset }) => `${contract.field}@${offset}`)
+    const indexes = this.indexes.map((index) => index.columns.map(({ contract }) => contract.field).join('+'))
+    return `table ${this.model.model}(${columns.join()}) by ${indexes.join()}; ${slotWords} of ${rows.stride} words`
   }
 
   #requireNew(slot: number): void {

@@ -1,5 +1,6 @@
 import { grownInt32 } from './grow.ts'
-import { hashWords } from './hash.ts'
+import { FRESH_SEED, hashWords } from './hash.ts'
+import type { StateCarrier } from './state-carrier.ts'
 
 /** Whatever holds the words of the entries; the array is replaced when it grows. */
 export interface WordHolder {
@@ -29,6 +30,7 @@ export class WordMap {
   /** Entry plus one by key, and no table then; null: hashed. */
   #direct: Int32Array | null
   #size = 0
+  #seed = FRESH_SEED
 
   constructor(holder: WordHolder, stride: number, offsets: readonly number[]) {
     this.#holder = holder
@@ -57,7 +59,7 @@ export class WordMap {
     const mask = table.length - 1
     const stored = this.#holder.words
     const own = this.#offsets
-    const hash = hashWords(words, base, offsets)
+    const hash = hashWords(words, base, offsets, this.#seed)
     for (let place = hash & mask; ; place = (place + 1) & mask) {
       const kept = table[place]!
       if (kept === 0) return -1
@@ -115,6 +117,17 @@ export class WordMap {
     this.#size = 0
   }
 
+  /** Hands its state over; the words of the entries are the holder's to carry. */
+  carry(state: StateCarrier): void {
+    this.#seed = state.number(this.#seed)
+    this.#size = state.number(this.#size)
+    const isDirect = state.number(this.#direct === null ? 0 : 1) === 1
+    const table = isDirect ? (this.#direct ?? this.#table) : this.#table
+    const places = state.int32(table, table.length)
+    this.#direct = isDirect ? places : null
+    this.#table = isDirect ? new Int32Array(FIRST_CAPACITY) : places
+  }
+
   /** The only word of an entry's key, unsigned. */
   #key(entry: number): number {
     return this.#holder.words[entry * this.#stride + this.#offsets[0]!]! >>> 0
@@ -150,7 +163,7 @@ export class WordMap {
   }
 
   #hash(entry: number): number {
-    return hashWords(this.#holder.words, entry * this.#stride, this.#offsets)
+    return hashWords(this.#holder.words, entry * this.#stride, this.#offsets, this.#seed)
   }
 
   #place(entry: number): void {

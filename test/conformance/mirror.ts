@@ -12,9 +12,15 @@ export class Mirror {
   readonly replica: ViewNetwork
   readonly #schema: Schema
 
-  constructor(schema: Schema, views: readonly ViewIr[], stored: readonly ViewIr[] = []) {
+  /** `replica`: one that is there already, of those views. */
+  constructor(
+    schema: Schema,
+    views: readonly ViewIr[],
+    stored: readonly ViewIr[] = [],
+    replica: ViewNetwork = compileViews(schema, views, stored),
+  ) {
     this.#schema = schema
-    this.replica = compileViews(schema, views, stored)
+    this.replica = replica
   }
 
   /** One row change: insert without `old`, delete without `row`; `old` needs the key alone. */

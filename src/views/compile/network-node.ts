@@ -5,6 +5,7 @@ import type { GroupStore } from '../../ivm/group-store.ts'
 import { TimeRows } from '../../ivm/time-rows.ts'
 import { TopRows } from '../../ivm/top-rows.ts'
 import type { RowListener, SourceTable } from '../../zset/source-table.ts'
+import type { StateCarrier } from '../../zset/state-carrier.ts'
 import { type BlockContext, compileNode } from './compile-block.ts'
 import type { ViewPlan } from './plan.ts'
 import type { DerivedModel, PlanNode } from './plan-node.ts'
@@ -23,6 +24,8 @@ export interface Upkeep {
   readonly byteLength: number
   /** Brings the table up to date. */
   flush(): void
+  /** Hands over what it keeps beside its tables, when nothing is pending. */
+  carry(state: StateCarrier): void
   /** Gives up the text that it holds. */
   dispose(): void
 }
@@ -41,12 +44,27 @@ export interface NetworkStep {
   readonly views: readonly string[]
 }
 
+/** A circuit and its first source, of which it may have to be told again. */
+export interface Refilled {
+  readonly circuit: Circuit
+  readonly subscriptions: readonly Subscription[]
+}
+
+/** Tells circuits of all rows whose state could not be carried. */
+export function refill(all: readonly Refilled[]): void {
+  for (const { circuit, subscriptions } of all) {
+    if (!circuit.mustRefill) continue
+    for (const slot of subscriptions[0]?.table.slots() ?? []) circuit.refill(slot)
+  }
+}
+
 /** A node and what fills its table. */
 export interface LiveNode {
   readonly steps: readonly Omit<NetworkStep, 'views'>[]
   readonly model: DerivedModel
   readonly table: SourceTable
   readonly upkeep: readonly Upkeep[]
+  readonly circuits: readonly Refilled[]
   /** Those of them that move with the clock. */
   readonly times: readonly TimeRows[]
   readonly subscriptions: readonly Subscription[]
@@ -67,23 +85,34 @@ export function makeUpkeep(
   readonly upkeep: Upkeep
   readonly subscriptions: readonly Subscription[]
   readonly groups: GroupStore | null
+  readonly circuit: Circuit | null
 } {
   if (node.kind === 'top') {
     const input = context.tables.get(node.input)
     invariant(input !== undefined, 'a limit without a table')
     const top = new TopRows({ ...node, limit: node.count, input, output })
-    return { upkeep: top, subscriptions: [{ table: input, listener: top.listener }], groups: null }
+    return {
+      upkeep: top,
+      subscriptions: [{ table: input, listener: top.listener }],
+      groups: null,
+      circuit: null,
+    }
   }
   if (node.kind === 'time') {
     const input = context.tables.get(node.input)
     invariant(input !== undefined, 'a moving bound without a table')
     const rows = new TimeRows({ ...node, micros: BigInt(node.micros), now: now, input, output })
-    return { upkeep: rows, subscriptions: [{ table: input, listener: rows.listener }], groups: null }
+    return {
+      upkeep: rows,
+      subscriptions: [{ table: input, listener: rows.listener }],
+      groups: null,
+      circuit: null,
+    }
   }
   invariant(plan !== undefined, 'a block without a plan')
   const { sink, circuit } = compileNode(context, node, plan)
   const subscriptions = subscribe(context.tables, plan, circuit)
-  return { upkeep: upkeepOf(sink, circuit), subscriptions, groups: sink.groups }
+  return { upkeep: upkeepOf(sink, circuit), subscriptions, groups: sink.groups, circuit }
 }
 
 /** Shows a circuit the rows that are there, then has it told of every change. */
@@ -119,6 +148,10 @@ function upkeepOf(rows: DerivedRows, circuit: Circuit): Upkeep {
       return rows.byteLength + circuit.byteLength
     },
     flush: () => rows.flush(circuit.error),
+    carry: (state) => {
+      rows.carry(state)
+      circuit.carry(state)
+    },
     dispose: () => {
       rows.groups.dispose()
       circuit.dispose()

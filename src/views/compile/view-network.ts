@@ -5,12 +5,14 @@ import { TimeRows } from '../../ivm/time-rows.ts'
 import type { ViewChange, ViewState } from '../../ivm/view-state.ts'
 import { Interner } from '../../zset/interner.ts'
 import { SourceTable } from '../../zset/source-table.ts'
+import type { StateCarrier } from '../../zset/state-carrier.ts'
 import { type BlockContext, compileView } from './compile-block.ts'
 import {
   detach,
   hasFailed,
   type LiveNode,
   makeUpkeep,
+  refill,
   type NetworkStep,
   subscribe,
   type Subscription,
@@ -68,7 +70,7 @@ export class ViewNetwork {
   /** By model name: the views that read the table, directly or through others. */
   readonly readers: Map<string, Set<NetworkView>> = new Map<string, Set<NetworkView>>()
   readonly #schema: Schema
-  readonly #interner = new Interner()
+  readonly #interner: Interner
   /** By model name: tables of the database and of nodes. */
   readonly #all = new Map<string, SourceTable>()
   /** In the order in which they are brought up to date. */
@@ -82,8 +84,14 @@ export class ViewNetwork {
   #now = 0n
 
   /** Throws: VIEW.INVALID_DEFINITION, VIEW.UNSUPPORTED, VIEW.NOT_EXACT, CONFIG.DUPLICATE_VIEW, CONTRACT.INVALID. */
-  constructor(schema: Schema, views: readonly ViewIr[], stored: readonly ViewIr[] = []) {
+  constructor(
+    schema: Schema,
+    views: readonly ViewIr[],
+    stored: readonly ViewIr[] = [],
+    interner: Interner = new Interner(),
+  ) {
     this.#schema = schema
+    this.#interner = interner
     this.#install(views, stored, true)
     this.#list()
   }
@@ -119,6 +127,46 @@ export class ViewNetwork {
     for (const { upkeep } of this.#nodes.values()) for (const item of upkeep) work += item.work
     for (const { state } of this.#live.values()) work += state.work
     return work
+  }
+
+  /** Whether everything in it is maintained: a view or a part of one that has stopped is as it was then. */
+  get isSound(): boolean {
+    const parts = [
+      ...this.#order.flatMap(({ upkeep }) => upkeep),
+      ...this.views.values(),
+      ...this.stored.values(),
+    ]
+    return parts.every(({ failure }) => failure === null)
+  }
+
+  /** Hands over its text, which must come in before a network is made with it. Call it right after `flush`. */
+  carryTexts(state: StateCarrier): void {
+    this.#interner.carry(state)
+  }
+
+  /**
+   * Hands over everything but its text. Call it right after `flush`, and only while it is sound; what comes in is for a network
+   * that was made of the same views, with the text that was carried, and has had no rows.
+   *
+   * Throws: STATE.UNUSABLE if it is the state of another network.
+   */
+  carry(state: StateCarrier): void {
+    this.#now = state.bigint(this.#now)
+    for (const [model, table] of this.#all) {
+      state.label(model)
+      table.carry(state)
+    }
+    for (const [model, { upkeep }] of this.#nodes) {
+      state.label(model)
+      for (const item of upkeep) item.carry(state)
+    }
+    for (const { state: view, circuit } of this.#live.values()) {
+      view.carry(state)
+      circuit.carry(state)
+    }
+    state.label('end')
+    if (!state.isLoading) return
+    refill([...this.#order.flatMap(({ circuits }) => circuits), ...this.#live.values()])
   }
 
   /**
@@ -306,6 +354,9 @@ export class ViewNetwork {
       model,
       table,
       upkeep: made.map(({ upkeep }) => upkeep),
+      circuits: made.flatMap(({ circuit, subscriptions }) =>
+        circuit === null ? [] : [{ circuit, subscriptions }],
+      ),
       times: made.flatMap(({ upkeep }) => (upkeep instanceof TimeRows ? [upkeep] : [])),
       subscriptions: made.flatMap(({ subscriptions }) => subscriptions),
       views: new Set<string>(),
