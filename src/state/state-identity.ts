@@ -14,8 +14,6 @@ export interface StateIdentity {
   /** Name and fingerprint of each view, in the order in which they were compiled; those that are stored after the others. */
   readonly views: readonly string[]
   readonly slot: string
-  /** The database's name: LSNs are of a server, slots of a database. */
-  readonly database: string
   /** What is read: the publication. */
   readonly publication: string
 }
@@ -39,7 +37,6 @@ export const identitySchema = z.object({
   contract: z.string(),
   views: z.array(z.string()),
   slot: z.string(),
-  database: z.string(),
   publication: z.string(),
 })
 
@@ -64,8 +61,6 @@ export function misfitOf(saved: StateIdentity, own: StateIdentity): string | nul
   if (differs('version'))
     return `it was saved by version ${saved.version}, and this is version ${own.version}`
   if (differs('slot')) return `it belongs to slot "${saved.slot}", and the slot is "${own.slot}"`
-  if (differs('database'))
-    return `it is of database "${saved.database}", and the database is "${own.database}"`
   if (differs('publication'))
     return `it was read from publication "${saved.publication}", and that is now "${own.publication}"`
   if (differs('contract')) return 'the generated contract was another one'

@@ -53,6 +53,7 @@ function valueOf(pgType: string, type: string, random: Random): string {
   if (pgType === 'date') return `2024-02-0${1 + random(4)}`
   if (pgType.startsWith('time')) return `0${random(5)}:00:00`
   if (pgType === 'numeric') return ['1', '1.00', '0.333', '1e-20', 'NaN', 'Infinity'][random(6)] ?? '1'
+  if (pgType === 'oid') return String(random(3))
   const values = VALUES[type] ?? ['0']
   return values[random(values.length)] ?? ''
 }

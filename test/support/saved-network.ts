@@ -27,7 +27,6 @@ export async function saveNetwork(network: ViewNetwork, path: string): Promise<v
     contract: '',
     views: [],
     slot: 'test',
-    database: 'test',
     publication: 'test',
   })
   const origin = { id: 'test', system: '', timeline: 1, position: '0/1', catalog: null }
