@@ -16,6 +16,7 @@ export class Continuity {
   #publicationOid: number | null = null
   #system: string | null = null
   #timeline = 0
+  #end: Lsn = ZERO_LSN
   #confirmed: Lsn = ZERO_LSN
   #doubt: Doubt | null = null
   #isPromoted = false
@@ -37,6 +38,16 @@ export class Continuity {
   /** Whether a stream was ever started, so that the slot must be there. */
   get hasStreamed(): boolean {
     return this.#hasStreamed
+  }
+
+  /** The server of the last session, and where its WAL ended. */
+  get server(): { readonly system: string; readonly timeline: number; readonly end: Lsn } {
+    return { system: this.#system ?? '', timeline: this.#timeline, end: this.#end }
+  }
+
+  /** Where the history of the server left that of another timeline; null if it never was on it. */
+  leftAt(session: ReplicationSession, timeline: number): Promise<Lsn | null> {
+    return leftAt(session, timeline, this.#timeline)
   }
 
   /** How far the slot was ever confirmed. */
@@ -87,6 +98,7 @@ export class Continuity {
     const [formerSystem, formerTimeline] = [this.#system, this.#timeline]
     this.#system = system
     this.#timeline = timeline
+    this.#end = parseLsn(end ?? '0/0')
     if (formerSystem === null) return false
     if (formerSystem !== system) {
       this.#doubtHistory('The server is not the one it was.')

@@ -84,6 +84,11 @@ export class DriftWatch {
     return new DriftWatch(subject, host, await read(subject, new Map()))
   }
 
+  /** What publication and tables are known to be like. */
+  get known(): Fingerprints {
+    return { publication: this.#publication, tables: this.#tables }
+  }
+
   /** From now on only these of the tables matter, and these columns of them. */
   narrow(needs: readonly TableNeed[]): void {
     this.#needs = needs
@@ -148,8 +153,7 @@ export class DriftWatch {
     const needs = this.#needs
     const found = await read({ ...this.#subject, needs }, this.#tables)
     signal.throwIfAborted()
-    const known: Fingerprints = { publication: this.#publication, tables: this.#tables }
-    const { isLost, tables } = compareFingerprints(needs, known, found)
+    const { isLost, tables } = compareFingerprints(needs, this.known, found)
     if (isLost) {
       await mendOptions(this.#subject, found).catch(() => {})
       this.#host.endSession(publicationLost(this.#subject.publication))

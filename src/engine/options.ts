@@ -73,6 +73,14 @@ export interface SyncOptions<Views extends ViewSet = ViewSet, Handlers = unknown
    * changes while the sync runs. It is also looked at whenever the stream describes a table again. Default: 10 000.
    */
   readonly watchMs?: number
+  /**
+   * A folder of this machine for the state of the views, which is saved there now and then and when the sync is closed. A process
+   * that comes back on the same slot begins with it, and needs the WAL since then instead of all tables. One that cannot be used is
+   * told as a warning, and everything is read anew. The slot is durable unless it is said to be temporary. Default: none.
+   */
+  readonly stateDir?: string
+  /** How often the state is saved if something has changed, in milliseconds. The server keeps as much WAL. Default: 60 000. */
+  readonly saveEveryMs?: number
   /** What time it is, in milliseconds since 1970, for views with `nowMinus`. Default: the clock of this process, `Date`. */
   readonly clock?: Clock
   /** Told of everything worth knowing while the sync runs; the library itself writes to no console. What it throws is ignored. */
@@ -96,6 +104,9 @@ export interface CheckedOptions {
   }
   readonly publication: string
   readonly watchMs: number
+  /** Null: no state is saved. */
+  readonly stateDir: string | null
+  readonly saveEveryMs: number
   readonly clock: Clock
   readonly onEvent: (event: SyncEvent) => void
 }
@@ -137,6 +148,8 @@ const optionsSchema = z.strictObject({
     .optional(),
   publication: z.string().optional(),
   watchMs: z.number().int().min(10).optional(),
+  stateDir: z.string().min(1).optional(),
+  saveEveryMs: z.number().int().min(10).optional(),
   clock: z
     .custom<Clock>(
       (value) =>
@@ -186,7 +199,7 @@ export function checkOptions(options: SyncOptions): CheckedOptions {
       'createSync was given neither views nor tables, columns, stores, handlers, messages, sinks or changes; name at least one.',
     )
   }
-  const durable = options.slot?.durable ?? (consumers.isNeeded || isWritten)
+  const durable = options.slot?.durable ?? (consumers.isNeeded || isWritten || options.stateDir !== undefined)
   if (isWritten && !durable) {
     throw new DbsyncError(
       'CONFIG.INVALID_OPTIONS',
@@ -205,6 +218,12 @@ export function checkOptions(options: SyncOptions): CheckedOptions {
       'slot.failover needs a slot that outlives its session: set slot.durable too, or leave slot.failover out.',
     )
   }
+  if (options.stateDir !== undefined && !durable) {
+    throw new DbsyncError(
+      'CONFIG.INVALID_OPTIONS',
+      'stateDir is of no use with a temporary slot, which ends with its session and the changes since: set slot.durable, or leave stateDir out.',
+    )
+  }
   return {
     schema,
     connection,
@@ -215,6 +234,8 @@ export function checkOptions(options: SyncOptions): CheckedOptions {
     slot: { name, durable, waitMs: options.slot?.waitMs ?? (isWritten ? Infinity : 10_000), failover },
     publication,
     watchMs: options.watchMs ?? 10_000,
+    stateDir: options.stateDir ?? null,
+    saveEveryMs: options.saveEveryMs ?? 60_000,
     clock: options.clock ?? Date,
     onEvent: quiet(options.onEvent),
   }

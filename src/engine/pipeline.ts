@@ -1,4 +1,4 @@
-import { maxLsn, ZERO_LSN, type Lsn } from '../core/lsn.ts'
+import { maxLsn, minLsn, ZERO_LSN, type Lsn } from '../core/lsn.ts'
 import { dateOfServerTime } from '../core/postgres-time.ts'
 import type { TransactionInfo } from '../changes/change.ts'
 import type { StreamReceiver } from '../replication/replication-session.ts'
@@ -69,6 +69,9 @@ export class Pipeline implements StreamReceiver, TransactionReceiver {
   #lastEnd: Lsn = ZERO_LSN
   /** Everything before it has been delivered and applied. */
   #position: Lsn = ZERO_LSN
+  /** Everything before it was in the replica before anything was delivered. */
+  #restored: Lsn = ZERO_LSN
+  #version = 0
   #lastCommitTimeUs: bigint | null = null
   #changes = 0
   #isMidTransaction = false
@@ -90,14 +93,19 @@ export class Pipeline implements StreamReceiver, TransactionReceiver {
     return new TransactionAssembler(this, LARGE_TRANSACTION_BYTES, this.#consumed !== null)
   }
 
-  /** The end of the last transaction that was delivered. */
+  /** The end of the last transaction that was delivered, or that the replica began with. */
   get lastEnd(): Lsn {
-    return this.#lastEnd
+    return maxLsn(this.#lastEnd, this.#restored)
   }
 
   /** Everything before this position is in the replica. */
   get position(): Lsn {
-    return this.#position
+    return maxLsn(this.#position, this.#restored)
+  }
+
+  /** Another number whenever something may have changed in the replica. */
+  get version(): number {
+    return this.#version
   }
 
   get streamedTimeUs(): bigint | null {
@@ -107,7 +115,7 @@ export class Pipeline implements StreamReceiver, TransactionReceiver {
 
   /** Where the stream stands, as events have it. */
   get at(): Pick<TransactionInfo, 'lsn' | 'commitTime'> {
-    return { lsn: this.#position, commitTime: dateOfServerTime(this.#lastCommitTimeUs ?? 0n) }
+    return { lsn: this.position, commitTime: dateOfServerTime(this.#lastCommitTimeUs ?? 0n) }
   }
 
   /** Commit time of the last transaction applied, in microseconds since 2000-01-01 UTC; null before the first. */
@@ -147,6 +155,16 @@ export class Pipeline implements StreamReceiver, TransactionReceiver {
   /** Another server has taken over with everything up to the last end; what it was heard to have beyond that, it has not. */
   leaveHistory(): void {
     this.#position = this.#lastEnd
+    this.#restored = minLsn(this.#restored, this.lastEnd)
+  }
+
+  /**
+   * A first session whose replica has everything before `restored` already. The slot may send what came before: consumers get it,
+   * the replica does not.
+   */
+  resume(restored: Lsn): void {
+    this.beginSession()
+    this.#restored = restored
   }
 
   /** A new slot, whose stream begins at `start`: nothing of the former one is left to be expected. */
@@ -156,6 +174,7 @@ export class Pipeline implements StreamReceiver, TransactionReceiver {
     this.unsettled.clear()
     this.#expected.clear()
     this.#lastEnd = start
+    this.#restored = ZERO_LSN
     // After a failover the server may stand before where we were; its LSNs count from now on.
     this.#position = start
   }
@@ -211,7 +230,7 @@ export class Pipeline implements StreamReceiver, TransactionReceiver {
 
   /** Calls back once everything before `target` is in the replica, unless the returned function is called before. */
   whenAt(target: Lsn, resolve: () => void): () => void {
-    if (this.#position >= target) {
+    if (this.position >= target) {
       resolve()
       return () => {}
     }
@@ -225,6 +244,7 @@ export class Pipeline implements StreamReceiver, TransactionReceiver {
   /** A chunk was merged; if that was not on the stream's turn, the step comes right after. */
   noteMerged(): void {
     this.#isDirty = true
+    this.#version += 1
     queueMicrotask(() => {
       if (this.#isDirty && !this.#isMidTransaction) this.#step()
     })
@@ -269,12 +289,13 @@ export class Pipeline implements StreamReceiver, TransactionReceiver {
       this.#spill ??= { file: new SpillFile(this.#consumed.tempDir), relations: begin.relations }
       this.#spill.file.append(spans)
     }
-    if (this.#replica === null) return
+    if (this.#replica === null || begin.commitLsn < this.#restored) return
     if (!this.#isMidTransaction) {
       if (this.#isDirty) this.#step()
       this.#replica.retainAll(true)
       this.#isMidTransaction = true
     }
+    this.#version += 1
     this.#changes += this.#replica.applier.apply(spans, begin.relations)
     this.#beside?.applier.apply(spans, begin.relations)
   }
@@ -306,14 +327,17 @@ export class Pipeline implements StreamReceiver, TransactionReceiver {
   }
 
   #apply(transaction: Transaction): void {
-    const replica = this.#replica
-    let isCaptured = this.#consumed !== null && this.#consumed.mayRead && hasChanges(transaction)
+    const isKnown = transaction.endLsn <= this.#restored
+    const replica = isKnown ? null : this.#replica
+    // No snapshot has shown it yet, so chunks may lack it.
+    let isCaptured = (isKnown || this.#consumed?.mayRead === true) && hasChanges(transaction)
     if (replica !== null) {
       const applied = replica.applier.apply(transaction.spans, transaction.relations)
       const besides = this.#beside?.applier.apply(transaction.spans, transaction.relations) ?? 0
       this.#changes += applied
       if (applied > 0 || besides > 0 || this.#isMidTransaction) {
         this.#isDirty = true
+        this.#version += 1
         isCaptured = true
       }
     }
@@ -376,7 +400,7 @@ export class Pipeline implements StreamReceiver, TransactionReceiver {
     if (this.#waiters.length === 0) return
     const waiting = this.#waiters
     this.#waiters = waiting.filter(({ target, resolve }) => {
-      if (target > this.#position) return true
+      if (target > this.position) return true
       resolve()
       return false
     })

@@ -92,6 +92,13 @@ export class ReplicaTable implements CapturedTable, ReadTarget {
     return { model: this.model.model, state: this.#state, rows, estimatedRows, rowsPerSecond, etaMs }
   }
 
+  /** All of it is there already. */
+  cover(): void {
+    this.#state = 'covered'
+    this.#meter.note(this.table.size)
+    this.#meter.end()
+  }
+
   /** Whether all of it has been read, so that a row that it lacks is not in the database. */
   get isCovered(): boolean {
     return this.#state === 'covered'
@@ -198,6 +205,11 @@ export class Replica {
     return this.tables.every(
       ({ model, catalog: own }) => this.isBroken(model.model) || catalog.get(model.model)?.oid === own.oid,
     )
+  }
+
+  /** All rows of all tables are there already. */
+  cover(): void {
+    for (const table of this.tables) table.cover()
   }
 
   get isCovered(): boolean {

@@ -9,6 +9,7 @@ import { readSnapshot } from '../snapshot/read-snapshot.ts'
 import type { AtOptions, ViewCell } from '../stores/memory-view.ts'
 import type { ViewDefinition } from '../views/define-view.ts'
 import { AwaitPosition } from './await-position.ts'
+import { Checkpoints } from './checkpoints.ts'
 import { Continuity } from './continuity.ts'
 import { Lifecycle } from './lifecycle.ts'
 import type { DriftWatch } from './drift-watch.ts'
@@ -75,6 +76,7 @@ export class SyncEngine implements Omit<Sync, 'changes' | 'addView'> {
   #reconnects = 0
   readonly #refreshes: Refreshes
   readonly #stores: Stores
+  readonly #checkpoints: Checkpoints
   readonly #changes: ViewChanges
   readonly #rereads = new Rereads(
     () => {
@@ -100,7 +102,7 @@ export class SyncEngine implements Omit<Sync, 'changes' | 'addView'> {
         },
         onConfirm: (position) => {
           if (this.#session === null) return
-          this.#session.confirm(position)
+          this.#session.confirm(this.#checkpoints.confirmable(position))
           this.#continuity.noteConfirmed(this.#session.confirmed)
         },
         onProbeWanted: () => void this.#prober.probe(),
@@ -166,6 +168,13 @@ export class SyncEngine implements Omit<Sync, 'changes' | 'addView'> {
       onFenced: (error) => this.#rebuild(error),
       onFailed: (error) => void this.#fail(error),
     })
+    this.#checkpoints = new Checkpoints({
+      ...parts,
+      continuity: this.#continuity,
+      settle: () => this.#settle(),
+      watch: () => this.#watch.watch,
+      openWatch: (replica, opened) => this.#watch.open(replica, opened),
+    })
     this.#prober = new Prober(this.#control, this.#pipeline, () => this.#reading.reader?.isActive === true)
     this.#slotWatch = new SlotWatch({
       control: this.#control,
@@ -187,6 +196,7 @@ export class SyncEngine implements Omit<Sync, 'changes' | 'addView'> {
 
   async start(): Promise<void> {
     this.#life.begin()
+    this.#checkpoints.prefetch()
     this.#loop = this.#run()
     await this.#life.live
     await this.#positions.written()
@@ -260,6 +270,7 @@ export class SyncEngine implements Omit<Sync, 'changes' | 'addView'> {
     const reason = failure ?? new DbsyncError('SYNC.CLOSED', 'The sync is closed.')
     if (failure === null) this.#life.set('closing')
     if (this.#stores.isNeeded) await this.#stores.close(reason, failure === null ? CLOSE_GRACE_MS : 0)
+    await this.#checkpoints.close(failure === null)
     this.#stop.abort(reason)
     this.#prober.stop()
     this.#watch.stop()
@@ -348,7 +359,9 @@ export class SyncEngine implements Omit<Sync, 'changes' | 'addView'> {
     await this.#refreshes.begin(slot.name)
     this.#xidReference = (await readSnapshot(this.#control)).xmax
     // First, since it is what notices that a transaction was torn.
+    const restored = await this.#checkpoints.restore(opened)
     if (slot.isNew) this.#pipeline.beginStream(slot.start)
+    else if (restored !== null) this.#pipeline.resume(restored.position)
     else this.#pipeline.beginSession()
     const isContinued =
       !slot.isNew &&
@@ -359,7 +372,12 @@ export class SyncEngine implements Omit<Sync, 'changes' | 'addView'> {
     const replica =
       isContinued && this.#replica !== null
         ? this.#replica
-        : await this.#build(this.#cells.makeReplica(opened, this.#pipeline.unsettled), opened)
+        : (restored?.replica ??
+          (await this.#build(this.#cells.makeReplica(opened, this.#pipeline.unsettled), opened)))
+    if (restored !== null) {
+      this.#watch.take(restored.watch, replica)
+      await this.#reading.resume(replica, opened)
+    }
     for (const [model, error] of opened.broken) replica.breakTable(model, error)
     this.#pipeline.feed(replica)
     await session.start(slot.name, this.#options.publication, this.#pipeline)
@@ -369,8 +387,13 @@ export class SyncEngine implements Omit<Sync, 'changes' | 'addView'> {
     this.#prober.start()
     this.#slotWatch.start()
     this.#watch.start()
-    if (!isContinued) this.#life.set('hydrating')
-    const live = isContinued ? this.#rereads.settled() : this.#reading.hydrate(replica, opened)
+    this.#checkpoints.start()
+    if (!isContinued && restored === null) this.#life.set('hydrating')
+    const live = isContinued
+      ? this.#rereads.settled()
+      : restored === null
+        ? this.#reading.hydrate(replica, opened)
+        : this.#checkpoints.requireHeld(opened, restored)
     live.then(
       () => {
         if (this.#session !== session || this.#isOutdated || this.#stop.signal.aborted) return

@@ -85,6 +85,20 @@ export type SyncEvent =
       readonly view: string
       readonly error: DbsyncError
     }
+  | {
+      /** The views are those of an earlier process at this position, from `bytes` in its checkpoint; the WAL since then follows. */
+      readonly kind: 'checkpoint-loaded'
+      readonly position: Lsn
+      readonly bytes: number
+    }
+  | {
+      /** A later process may begin at this position. Of the `ms` that it took, the stream waited for `pauseMs`. */
+      readonly kind: 'checkpoint-saved'
+      readonly position: Lsn
+      readonly bytes: number
+      readonly ms: number
+      readonly pauseMs: number
+    }
   | { readonly kind: 'view-failed'; readonly view: string; readonly error: DbsyncError }
   | {
       readonly kind: 'handler-retry'

@@ -69,6 +69,7 @@ export class TableReader {
   readonly #signal: AbortSignal
   readonly #bell = new Bell()
   #anchor: Snapshot | null
+  #before: (() => Promise<void>) | null
   #jobs: ReadJob[] = []
   #queue: QueuedChunk[] = []
   #isReading = false
@@ -89,11 +90,14 @@ export class TableReader {
     readonly host: TableReaderHost
     readonly connection: ConnectionTarget
     readonly anchor: Snapshot | null
+    /** What must be over before the first chunk. */
+    readonly before?: () => Promise<void>
     readonly signal: AbortSignal
   }) {
     this.#host = options.host
     this.#connection = options.connection
     this.#anchor = options.anchor
+    this.#before = options.before ?? null
     this.#signal = AbortSignal.any([options.signal, this.#ended.signal])
   }
 
@@ -292,6 +296,8 @@ export class TableReader {
 
   /** Waits until new snapshots see all that the slot's creation saw; from then on every chunk does. */
   async #awaitAnchor(): Promise<void> {
+    await this.#before?.()
+    this.#before = null
     while (this.#anchor !== null) {
       if (seesAllOf(await this.#host.readSnapshot(), this.#anchor)) this.#anchor = null
       else await sleep(RETRY_MS, this.#signal)

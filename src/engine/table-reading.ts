@@ -44,6 +44,24 @@ export class TableReading {
     await reader?.close()
   }
 
+  /**
+   * A new reader for a replica that has all rows already. Before the first chunk it waits for those who were writing: what they
+   * wrote may have been in the replica before it was visible.
+   */
+  async resume(replica: Replica, { checked }: OpenedStream): Promise<void> {
+    const { options, control, signal, onWait } = this.#host
+    await this.end()
+    const reader = new TableReader({
+      connection: options.connection,
+      anchor: null,
+      before: () => awaitTableWriters(control, checked, signal, onWait),
+      signal,
+      host: readerHost(this.#host),
+    })
+    this.#reader = reader
+    replica.onUnknownRows((table, keys) => reader.requestRows(table, keys))
+  }
+
   /** Reads all tables of a replica with a new reader; resolves when they are covered. Throws: POSTGRES.*, SNAPSHOT.*. */
   async hydrate(replica: Replica, { checked, slot }: OpenedStream): Promise<void> {
     const { options, control, signal, onWait } = this.#host

@@ -31,6 +31,11 @@ export class TableWatch {
     this.#sync = sync
   }
 
+  /** The watch; null before the first. */
+  get watch(): DriftWatch | null {
+    return this.#watch
+  }
+
   /** A watch over the tables of a replica that is about to be read, which has not been started. Throws: POSTGRES.*. */
   open(replica: Replica, opened: OpenedStream): Promise<DriftWatch> {
     return openWatch(replica, opened, this.#sync)

@@ -31,6 +31,19 @@ const LAW: Readonly<Record<string, Floor>> = {
   },
   // What runs inside the application's own Prisma Client. Below the engine, which asks it for the commits of a request.
   client: { floors: ['core'], packages: ['node:async_hooks'] },
+  state: {
+    floors: ['core', 'zset'],
+    packages: [
+      'node:fs',
+      'node:fs/promises',
+      'node:os',
+      'node:path',
+      'node:timers/promises',
+      'node:url',
+      'node:zlib',
+      'zod',
+    ],
+  },
   engine: {
     floors: [
       'core',
@@ -46,8 +59,18 @@ const LAW: Readonly<Record<string, Floor>> = {
       'ivm',
       'views',
       'stores',
+      'state',
     ],
-    packages: ['node:crypto', 'node:events', 'node:fs', 'node:os', 'node:path', 'zod'],
+    packages: [
+      'node:crypto',
+      'node:events',
+      'node:fs',
+      'node:fs/promises',
+      'node:os',
+      'node:path',
+      'node:timers/promises',
+      'zod',
+    ],
   },
   cli: {
     floors: ['core', 'contract', 'postgres', 'changes', 'views', 'stores', 'engine'],
