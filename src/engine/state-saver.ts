@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { mkdir, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { setImmediate as turn } from 'node:timers/promises'
-import { toDbsyncError, type ErrorCode } from '../core/errors.ts'
+import { DbsyncError, isDbsyncError, toDbsyncError, type ErrorCode } from '../core/errors.ts'
 import { formatLsn, type Lsn } from '../core/lsn.ts'
 import { removePosition, writePosition } from '../state/position-file.ts'
 import { StateCapture } from '../state/state-capture.ts'
@@ -47,10 +47,10 @@ const WARM_BYTES = 1024 * 1024
 /** What the state may grow by while memory for it is made, without the copying getting slower. */
 const SPARE = 1.05
 const MOMENT_RETRY_MS = 5
-const MOMENT_RETRIES = 400
+const MOMENT_RETRIES = 100
 
 /**
- * Saves the views' state now and then, so that a process that comes back needs the WAL since then and no table.
+ * Saves the views' state now and then, so that a sync that comes back needs the WAL since then and no table.
  *
  * The stream waits for one copy from memory to memory, since a state is that of one position: some 6 ms for 100 MB, into memory
  * that was made ready before in small steps. Writing, summing and syncing go on beside it.
@@ -175,25 +175,19 @@ export class StateSaver {
   /** The slot keeps two processes apart; one that has lost it and does not know yet must not write over the other's state. */
   async #requireAlone(): Promise<void> {
     if ((await fileId(this.#paths.state)) === this.#known) return
-    this.#known = undefined
-    throw new Error('another process has written it meanwhile')
+    throw new DbsyncError('STATE.UNUSABLE', 'another process has written it meanwhile')
   }
 
-  /** The server must not keep WAL for a state that cannot be written: what there is is given up. */
+  /** The server must not keep WAL for a state that cannot be written: what there is is given up, but not what is another's. */
   async #giveUp(error: unknown): Promise<void> {
-    const foreign = this.#known === undefined
-    if (foreign) this.#limit = null
-    else await this.#forget().catch(() => {})
-    const reason =
-      error instanceof Error && 'code' in error
-        ? String(error.code)
-        : foreign
-          ? messageOf(error)
-          : toDbsyncError(error).message
+    if (isDbsyncError(error, 'STATE.UNUSABLE')) {
+      this.#limit = null
+      this.#known = undefined
+    } else await this.#forget().catch(() => {})
     this.#warn(
       'STATE.UNUSABLE',
-      `The state of the views could not be saved to ${this.#paths.state} (${reason}). It is tried again; a process that comes back ` +
-        'before that reads all tables anew. See that the folder can be written, has room, and is used by one process.',
+      `The state of the views could not be saved to ${this.#paths.state} (${reasonOf(error)}). It is tried again; a sync that comes ` +
+        'back before that reads all tables anew. See that the folder can be written, has room, and is used by one sync.',
     )
   }
 
@@ -229,6 +223,8 @@ async function makeWarm(bytes: number): Promise<Uint8Array> {
   return memory
 }
 
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : 'unknown'
+/** What the file system says, as a code; what it does not say is a bug. */
+function reasonOf(error: unknown): string {
+  if (isDbsyncError(error)) return error.message
+  return error instanceof Error && 'code' in error ? String(error.code) : toDbsyncError(error).message
 }

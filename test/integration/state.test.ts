@@ -1,11 +1,15 @@
-import { copyFile, open, readdir, readFile, truncate, writeFile } from 'node:fs/promises'
+import { mkdir, open, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { crc32 } from 'node:zlib'
 import { expect, test } from 'vitest'
 import type { SyncEvent } from 'prisma-dbsync'
+import { parseLsn } from '../../src/core/lsn.ts'
+import { readPosition } from '../../src/state/position-file.ts'
+import { readState } from '../../src/state/state-file.ts'
 import { type TestDatabase, testDatabase } from '../support/database.ts'
 import { until } from '../support/faults.ts'
 import { stateFolder } from '../support/state-folder.ts'
-import { exampleSync, expectExact } from '../support/views.ts'
+import { exampleSync, exampleViews, expectExact } from '../support/views.ts'
 
 type Options = NonNullable<Parameters<typeof exampleSync>[1]>
 
@@ -25,10 +29,10 @@ async function fill(db: TestDatabase, visits = 300): Promise<void> {
 async function change(db: TestDatabase, turn: number): Promise<void> {
   await db.query(`
     UPDATE visit SET visit_rating = (user_id + ${turn}) % 5 + 1 WHERE user_id % 3 = ${turn % 3};
-    DELETE FROM visit WHERE user_id = ${turn % 30 + 1};
+    DELETE FROM visit WHERE user_id = ${(turn % 30) + 1};
     UPDATE restaurant SET name = 'Renamed ${turn}' WHERE id = 'r${turn % 10}';
     INSERT INTO restaurant (id, name) VALUES ('new${turn}', 'New ${turn}');
-    INSERT INTO visit SELECT ${turn % 30 + 1}, 'new${turn}', ${turn}, 5`)
+    INSERT INTO visit SELECT ${(turn % 30) + 1}, 'new${turn}', ${turn}, 5`)
 }
 
 const slotOf = (db: TestDatabase): { readonly name: string } => ({ name: `${SLOT.name}_${db.name}` })
@@ -79,3 +83,224 @@ test('a sync that comes back begins with what it left, and takes in what changed
     expect(count(events, 'progress')).toBe(0)
   }
 }, 120_000)
+
+test('nothing is saved twice for what has not changed, and the server lets go of WAL all the same', async () => {
+  await using db = await testDatabase()
+  await using folder = await stateFolder()
+  await fill(db)
+  const events = await run(db, { stateDir: folder.path, saveEveryMs: 30 }, async (seen) => {
+    await until(() => count(seen, 'checkpoint-saved') > 0)
+    await db.query('CREATE TABLE other (id int)')
+    const before = count(seen, 'checkpoint-saved')
+    for (let turn = 0; turn < 3; turn += 1) {
+      await db.query('INSERT INTO other SELECT generate_series(1, 1000)')
+      const [row] = await db.query<{ lsn: string }>('SELECT pg_current_wal_lsn()::text AS lsn')
+      await until(async () => {
+        const [slot] = await db.query<{ passed: boolean }>(
+          'SELECT confirmed_flush_lsn >= $1::pg_lsn AS passed FROM pg_replication_slots WHERE slot_name = $2',
+          [row?.lsn, slotOf(db).name],
+        )
+        return slot?.passed === true
+      }, 30_000)
+    }
+    expect(count(seen, 'checkpoint-saved')).toBe(before)
+  })
+  expect(refusals(events)).toEqual([])
+  const later = await run(db, { stateDir: folder.path })
+  expect([refusals(later), count(later, 'checkpoint-loaded'), count(later, 'checkpoint-saved')]).toEqual([
+    [],
+    1,
+    0,
+  ])
+}, 120_000)
+
+test('the slot is never confirmed past the state that is safe', async () => {
+  await using db = await testDatabase()
+  await using folder = await stateFolder()
+  await fill(db)
+  const { sync } = exampleSync(db.url, { slot: slotOf(db), stateDir: folder.path, saveEveryMs: 40 })
+  await sync.start()
+  const path = join(folder.path, `${slotOf(db).name}.state`)
+  await until(() =>
+    readFile(path).then(
+      () => true,
+      () => false,
+    ),
+  )
+  for (let turn = 0; turn < 60; turn += 1) {
+    await db.query(`UPDATE visit SET visit_rating = ${(turn % 5) + 1} WHERE user_id = ${(turn % 30) + 1}`)
+    // In this order: whatever is confirmed by now is in the file, or noted beside it, a moment later.
+    const [slot] = await db.query<{ lsn: string }>(
+      'SELECT confirmed_flush_lsn::text AS lsn FROM pg_replication_slots WHERE slot_name = $1',
+      [slotOf(db).name],
+    )
+    const saved = await readState(path)
+    const noted = await readPosition(path.replace(/state$/, 'position'), saved?.origin.id ?? '')
+    const position = noted ?? parseLsn(saved?.origin.position ?? '0/0')
+    expect([turn, parseLsn(slot?.lsn ?? 'F/F') <= position]).toEqual([turn, true])
+  }
+  await sync.close()
+}, 120_000)
+
+test('a consumer gets every change, however far the state of the views is ahead of it', async () => {
+  await using db = await testDatabase()
+  await using folder = await stateFolder()
+  await fill(db)
+  const seen: string[] = []
+  let isStuck = false
+  const options: Options = {
+    stateDir: folder.path,
+    slot: slotOf(db),
+    handlers: {
+      Restaurant: {
+        insert: async ({ key }: { readonly key: { readonly id: string } }) => {
+          if (isStuck) await new Promise(() => {})
+          seen.push(key.id)
+        },
+      },
+    },
+  }
+  const insert = (id: string): Promise<unknown> =>
+    db.query(
+      `INSERT INTO restaurant (id, name) VALUES ('${id}', '${id}'); UPDATE visit SET visit_rating = 3 WHERE user_id = 7`,
+    )
+  const first = exampleSync(db.url, options)
+  await first.sync.start()
+  await insert('a')
+  await until(() => seen.length === 1)
+  isStuck = true
+  for (const id of ['b', 'c', 'd']) await insert(id)
+  await expectExact(db, first.sync)
+  await first.sync.close()
+  expect(count(first.events, 'checkpoint-saved')).toBe(1)
+  isStuck = false
+  await insert('e')
+  const second = exampleSync(db.url, options)
+  await second.sync.start()
+  expect(count(second.events, 'checkpoint-loaded')).toBe(1)
+  await expectExact(db, second.sync)
+  await until(() => seen.includes('e'))
+  // At least once, and in order.
+  expect([...new Set(seen)]).toEqual(['a', 'b', 'c', 'd', 'e'])
+  await second.sync.close()
+}, 120_000)
+
+/** Rewrites the description of a saved state, with a right checksum. */
+async function edit(
+  path: string,
+  change: (header: { identity: Fields; origin: Fields }) => void,
+): Promise<void> {
+  const bytes = await readFile(path)
+  const trailer = bytes.subarray(bytes.length - 24)
+  const start = Number(trailer.readBigUInt64LE(0))
+  const header: { identity: Fields; origin: Fields } = JSON.parse(
+    bytes.subarray(start, bytes.length - 24).toString('utf8'),
+  )
+  change(header)
+  const text = Buffer.from(JSON.stringify(header))
+  trailer.writeUInt32LE(text.length, 8)
+  trailer.writeUInt32LE(crc32(text), 12)
+  await writeFile(path, Buffer.concat([bytes.subarray(0, start), text, trailer]))
+}
+type Fields = Record<string, unknown>
+
+interface Misfit {
+  readonly what: string
+  readonly says: RegExp
+  readonly options?: Options
+  does?(db: TestDatabase, path: string): Promise<unknown>
+}
+
+const MISFITS: readonly Misfit[] = [
+  {
+    what: 'a byte is another',
+    says: /damaged: the checksum of part/,
+    does: async (_, path) => {
+      const file = await open(path, 'r+')
+      await file.write(Buffer.from([0x7f]), 0, 1, 4321)
+      await file.close()
+    },
+  },
+  { what: 'its end is gone', says: /damaged: it is cut off/, does: (_, path) => truncate(path, 9_000) },
+  { what: 'it is empty', says: /damaged: it is cut off/, does: (_, path) => truncate(path, 0) },
+  {
+    what: 'it is a folder',
+    says: /cannot be read \(EISDIR\)|cannot be opened/,
+    does: async (_, path) => {
+      await rm(path)
+      await mkdir(path)
+    },
+  },
+  {
+    what: 'it is of another version',
+    says: /saved by version 0\.0\.1/,
+    does: (_, path) => edit(path, ({ identity }) => (identity['version'] = '0.0.1')),
+  },
+  {
+    what: 'it is of another machine',
+    says: /another byte order/,
+    does: (_, path) => edit(path, ({ identity }) => (identity['byteOrder'] = 'BE')),
+  },
+  {
+    what: 'it is of another server',
+    says: /of another server/,
+    does: (_, path) => edit(path, ({ origin }) => (origin['system'] = '1234')),
+  },
+  {
+    what: 'it is of another history',
+    says: /another history/,
+    does: (_, path) => edit(path, ({ origin }) => (origin['timeline'] = 99)),
+  },
+  {
+    what: 'the server has less WAL',
+    says: /less WAL than was read/,
+    does: (_, path) => edit(path, ({ origin }) => (origin['position'] = 'FFFFFF/0')),
+  },
+  {
+    what: 'the slot was made anew',
+    says: /the slot is not the one/,
+    does: (db) => db.query('SELECT pg_drop_replication_slot($1)', [slotOf(db).name]),
+  },
+  {
+    what: 'the slot was moved on',
+    says: /the slot stands past it/,
+    does: (db) => db.query('SELECT pg_replication_slot_advance($1, pg_current_wal_lsn())', [slotOf(db).name]),
+  },
+  {
+    what: 'a view is gone',
+    says: /definitions of views have changed: (user_spend|grand_total)/,
+    options: { views: { restaurantRating: exampleViews.restaurantRating } },
+  },
+  {
+    what: 'the publication was altered',
+    says: /the publication was altered or made anew/,
+    does: (db) => db.query("ALTER PUBLICATION dbsync SET (publish = 'insert, update, delete, truncate')"),
+  },
+  {
+    what: 'values were rewritten without the stream',
+    says: /table "visit": the values of column "visit_rating" were rewritten/,
+    does: (db) => db.query('ALTER TABLE visit ALTER visit_rating TYPE int USING visit_rating % 3'),
+  },
+]
+
+test.each(MISFITS)(
+  'a state is refused, and all is read anew, when $what',
+  async ({ does, says, options }) => {
+    await using db = await testDatabase()
+    await using folder = await stateFolder()
+    await fill(db, 200)
+    await run(db, { stateDir: folder.path })
+    await change(db, 1)
+    const path = join(folder.path, `${slotOf(db).name}.state`)
+    await does?.(db, path)
+    const { sync, events } = exampleSync(db.url, { slot: slotOf(db), stateDir: folder.path, ...options })
+    await sync.start()
+    await expectExact(db, sync, options?.views ?? exampleViews)
+    await sync.close()
+    expect([...refusals(events).map((message) => says.exec(message)?.[0] ?? message)]).toHaveLength(1)
+    expect(refusals(events)[0]).toMatch(says)
+    expect([count(events, 'checkpoint-loaded'), states(events)[1]]).toEqual([0, 'hydrating'])
+    expect(refusals(events).join()).not.toContain(db.url)
+  },
+  60_000,
+)
