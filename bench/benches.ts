@@ -7,7 +7,19 @@ import { large } from './large.ts'
 import { latency } from './latency.ts'
 import { memory } from './memory.ts'
 import { reads } from './reads.ts'
+import { restart } from './restart.ts'
 import { skew } from './skew.ts'
 
 /** Every bench there is, in the order in which `--help` lists them. */
-export const BENCHES: readonly Bench[] = [drain, cpu, core, reads, skew, memory, hydrate, latency, large]
+export const BENCHES: readonly Bench[] = [
+  drain,
+  cpu,
+  core,
+  reads,
+  skew,
+  memory,
+  hydrate,
+  restart,
+  latency,
+  large,
+]
