@@ -66,6 +66,7 @@ export class StateSaver {
   #id: string | null = null
   /** What stands under the name: null nothing, undefined: not looked yet. */
   #known: string | null | undefined = undefined
+  #isPrepared = false
   #isOver = false
 
   constructor(host: StateSaverHost) {
@@ -166,10 +167,13 @@ export class StateSaver {
   }
 
   async #prepare(): Promise<void> {
-    if (this.#known !== undefined) return
-    await mkdir(dirname(this.#paths.state), { recursive: true })
-    this.#known = await fileId(this.#paths.state)
-    await removeLeftovers(this.#paths.state)
+    if (!this.#isPrepared) {
+      await mkdir(dirname(this.#paths.state), { recursive: true })
+      await removeLeftovers(this.#paths.state)
+      await removeLeftovers(this.#paths.position)
+      this.#isPrepared = true
+    }
+    if (this.#known === undefined) this.#known = await fileId(this.#paths.state)
   }
 
   /** The slot keeps two processes apart; one that has lost it and does not know yet must not write over the other's state. */
