@@ -1,5 +1,5 @@
 import { DbsyncError, isDbsyncError } from '../core/errors.ts'
-import { minLsn, type Lsn } from '../core/lsn.ts'
+import { minLsn, parseLsn, type Lsn } from '../core/lsn.ts'
 import type { ControlSession } from '../postgres/control-session.ts'
 import { readSlot } from '../postgres/slot-status.ts'
 import { packageVersion } from '../state/package-version.ts'
@@ -146,8 +146,11 @@ export class Checkpoints {
     const replica = new Replica(network, checked.tables, estimates, pipeline.unsettled, options.clock)
     replica.cover()
     const watch = await this.#host.openWatch(replica, opened)
+    // Now that the slot is ours: it may have been waited for while another sync went on.
+    const [[, , end] = []] = await session.query('IDENTIFY_SYSTEM')
     const reason = await gapOf(loaded, {
       ...continuity.server,
+      end: parseLsn(end ?? '0/0'),
       leftAt: (timeline) => continuity.leftAt(session, timeline),
       slot: await readSlot(control, slot.name),
       needs: opened.needs.filter(({ model }) => network.tables.has(model.model)),

@@ -16,7 +16,6 @@ export class Continuity {
   #publicationOid: number | null = null
   #system: string | null = null
   #timeline = 0
-  #end: Lsn = ZERO_LSN
   #confirmed: Lsn = ZERO_LSN
   #doubt: Doubt | null = null
   #isPromoted = false
@@ -40,9 +39,9 @@ export class Continuity {
     return this.#hasStreamed
   }
 
-  /** The server of the last session, and where its WAL ended. */
-  get server(): { readonly system: string; readonly timeline: number; readonly end: Lsn } {
-    return { system: this.#system ?? '', timeline: this.#timeline, end: this.#end }
+  /** The server of the last session. */
+  get server(): { readonly system: string; readonly timeline: number } {
+    return { system: this.#system ?? '', timeline: this.#timeline }
   }
 
   /** Where the history of the server left that of another timeline; null if it never was on it. */
@@ -98,7 +97,6 @@ export class Continuity {
     const [formerSystem, formerTimeline] = [this.#system, this.#timeline]
     this.#system = system
     this.#timeline = timeline
-    this.#end = parseLsn(end ?? '0/0')
     if (formerSystem === null) return false
     if (formerSystem !== system) {
       this.#doubtHistory('The server is not the one it was.')

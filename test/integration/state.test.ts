@@ -185,6 +185,98 @@ test('a consumer gets every change, however far the state of the views is ahead 
   await second.sync.close()
 }, 120_000)
 
+test('what the stream tells of, or what moves no value, is no reason to read anew', async () => {
+  await using db = await testDatabase()
+  await using folder = await stateFolder()
+  await fill(db)
+  await run(db, { stateDir: folder.path })
+  await db.query('VACUUM FULL visit')
+  await db.query('ALTER TABLE visit ADD COLUMN unused int')
+  await db.query("TRUNCATE visit; INSERT INTO visit SELECT 1, 'r' || i, 5, 5 FROM generate_series(1, 5) i")
+  const events = await run(db, { stateDir: folder.path })
+  expect([refusals(events), states(events)]).toEqual([[], ['connecting', 'live', 'closing', 'closed']])
+}, 60_000)
+
+test('a state that cannot be written is told of, and holds nothing back', async () => {
+  await using db = await testDatabase()
+  await using folder = await stateFolder()
+  await fill(db)
+  const path = join(folder.path, `${slotOf(db).name}.state`)
+  const events = await run(db, { stateDir: folder.path, saveEveryMs: 50 }, async (seen) => {
+    await until(() => count(seen, 'checkpoint-saved') > 0)
+    await rm(path)
+    await mkdir(join(path, 'full'), { recursive: true })
+    await change(db, 1)
+    await until(() => refusals(seen).length > 0)
+    const [row] = await db.query<{ lsn: string }>('SELECT pg_current_wal_lsn()::text AS lsn')
+    await until(async () => {
+      const [slot] = await db.query<{ passed: boolean }>(
+        'SELECT confirmed_flush_lsn >= $1::pg_lsn AS passed FROM pg_replication_slots WHERE slot_name = $2',
+        [row?.lsn, slotOf(db).name],
+      )
+      return slot?.passed === true
+    }, 30_000)
+    await rm(path, { recursive: true })
+    const before = count(seen, 'checkpoint-saved')
+    await change(db, 2)
+    await until(() => count(seen, 'checkpoint-saved') > before)
+  })
+  expect(refusals(events)[0]).toMatch(/could not be saved to .*\.state \((another process|E[A-Z]+)/)
+  const later = await run(db, { stateDir: folder.path })
+  expect([refusals(later), count(later, 'checkpoint-loaded')]).toEqual([[], 1])
+}, 60_000)
+
+test('a state of a view that has stopped is not kept', async () => {
+  await using db = await testDatabase()
+  await using folder = await stateFolder()
+  await fill(db)
+  const path = join(folder.path, `${slotOf(db).name}.state`)
+  const { sync, events } = exampleSync(db.url, {
+    slot: slotOf(db),
+    stateDir: folder.path,
+    saveEveryMs: 30,
+    watchMs: 50,
+  })
+  await sync.start()
+  await until(() => count(events, 'checkpoint-saved') > 0)
+  await db.query('ALTER TABLE visit RENAME TO moved')
+  await until(() => count(events, 'view-failed') > 0)
+  await until(
+    async () =>
+      !(await readFile(path).then(
+        () => true,
+        () => false,
+      )),
+  )
+  await sync.close()
+  await expect(readFile(path)).rejects.toThrow('ENOENT')
+}, 60_000)
+
+test('two syncs of one process and slot hand their state over', async () => {
+  await using db = await testDatabase()
+  await using folder = await stateFolder()
+  await fill(db)
+  const options: Options = { slot: { ...slotOf(db), waitMs: 30_000 }, stateDir: folder.path }
+  const first = exampleSync(db.url, options)
+  await first.sync.start()
+  // It reads the folder before there is anything in it, and waits for the slot.
+  const second = exampleSync(db.url, options)
+  const started = second.sync.start()
+  await until(() => count(second.events, 'waiting') > 0)
+  await change(db, 1)
+  await first.sync.close()
+  await started
+  await expectExact(db, second.sync)
+  expect([refusals(second.events), count(second.events, 'checkpoint-loaded')]).toEqual([[], 1])
+  await second.sync.close()
+}, 60_000)
+
+test('stateDir is refused with a temporary slot', () => {
+  expect(() =>
+    exampleSync('postgres://localhost/x', { stateDir: '/nowhere', slot: { durable: false } }),
+  ).toThrow(/stateDir is of no use with a temporary slot/)
+})
+
 /** Rewrites the description of a saved state, with a right checksum. */
 async function edit(
   path: string,
@@ -223,14 +315,6 @@ const MISFITS: readonly Misfit[] = [
   },
   { what: 'its end is gone', says: /damaged: it is cut off/, does: (_, path) => truncate(path, 9_000) },
   { what: 'it is empty', says: /damaged: it is cut off/, does: (_, path) => truncate(path, 0) },
-  {
-    what: 'it is a folder',
-    says: /cannot be read \(EISDIR\)|cannot be opened/,
-    does: async (_, path) => {
-      await rm(path)
-      await mkdir(path)
-    },
-  },
   {
     what: 'it is of another version',
     says: /saved by version 0\.0\.1/,
