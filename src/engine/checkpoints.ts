@@ -12,6 +12,8 @@ import type { DriftWatch } from './drift-watch.ts'
 import type { OpenedStream } from './open-stream.ts'
 import type { CheckedOptions } from './options.ts'
 import type { Pipeline } from './pipeline.ts'
+import type { TableReading } from './table-reading.ts'
+import type { TableWatch } from './watch-tables.ts'
 import { Replica } from './replica.ts'
 import { gapOf, hasPassed, savedFingerprints, StateLoader, type LoadedState } from './state-loader.ts'
 import { StateSaver, type StateMoment } from './state-saver.ts'
@@ -28,17 +30,13 @@ export interface CheckpointsHost {
   replica(): Replica | null
   /** Where the views stand, with nothing of the stream half shown; null while there is no such moment. */
   settle(): Lsn | null
-  /** The watch over the tables of the replica that is shown; null before the first. */
-  watch(): DriftWatch | null
-  /** Begins to watch the tables of a replica. */
-  openWatch(replica: Replica, opened: OpenedStream): Promise<DriftWatch>
+  readonly watch: TableWatch
+  readonly reading: TableReading
 }
 
-/** Views as an earlier process left them. */
-export interface RestoredViews {
+/** What a state was read for. */
+interface RestoredViews {
   readonly replica: Replica
-  /** They are what the database held at this position. */
-  readonly position: Lsn
   readonly watch: DriftWatch
 }
 
@@ -83,23 +81,27 @@ export class Checkpoints {
   }
 
   /**
-   * The views as an earlier process left them, once in the life of a sync; null if everything is to be read anew. Why a state is
-   * of no use is told. Call it when the slot is ours, before the stream starts. Throws: POSTGRES.*, VIEW.*.
+   * The views as an earlier process left them, watched and ready for its stream, once in the life of a sync; null if everything is
+   * to be read anew. Why a state is of no use is told. Call it when the slot is ours, before the stream starts. Throws: POSTGRES.*,
+   * VIEW.*.
    */
-  async restore(opened: OpenedStream): Promise<RestoredViews | null> {
+  async restore(opened: OpenedStream): Promise<Replica | null> {
     const loader = this.#loader
     this.#loader = null
     if (loader === null) return null
     try {
       const loaded = await loader.load()
       if (loaded === null) return null
-      const restored = await this.#restore(loaded, loader.path, opened)
+      const { replica, watch } = await this.#restore(loaded, loader.path, opened)
       const { id } = loaded.saved.origin
-      const { pipeline, options } = this.#host
+      const { pipeline, options, watch: tables, reading } = this.#host
+      tables.take(watch, replica)
+      await reading.resume(replica, opened)
+      pipeline.resume(loaded.position)
       this.#saver?.resume(id, loaded.position, pipeline.version, loaded.file)
       const { byteLength: bytes } = loaded.saved
       options.onEvent({ kind: 'checkpoint-loaded', position: loaded.position, bytes })
-      return restored
+      return replica
     } catch (error) {
       if (!isDbsyncError(error, 'STATE.UNUSABLE')) throw error
       this.#host.options.onEvent({ kind: 'warning', code: error.code, message: error.message })
@@ -108,9 +110,10 @@ export class Checkpoints {
   }
 
   /** Now that the slot is held: whether nobody has moved it on since it was looked at. Throws: STATE.UNUSABLE. */
-  async requireHeld({ slot }: OpenedStream, { position }: RestoredViews): Promise<void> {
+  async requireHeld({ slot }: OpenedStream): Promise<void> {
     const status = await readSlot(this.#host.control, slot.name)
-    if (status !== null && !hasPassed(status, position)) return
+    const { restored } = this.#host.pipeline
+    if (status !== null && !hasPassed(status, restored)) return
     throw new DbsyncError(
       'STATE.UNUSABLE',
       `Slot "${slot.name}" was moved past the saved state while the sync was starting. All tables are read anew.`,
@@ -145,7 +148,7 @@ export class Checkpoints {
     const { checked, estimates, session, slot } = opened
     const replica = new Replica(network, checked.tables, estimates, pipeline.unsettled, options.clock)
     replica.cover()
-    const watch = await this.#host.openWatch(replica, opened)
+    const watch = await this.#host.watch.open(replica, opened)
     // Now that the slot is ours: it may have been waited for while another sync went on.
     const [[, , end] = []] = await session.query('IDENTIFY_SYSTEM')
     const reason = await gapOf(loaded, {
@@ -160,14 +163,14 @@ export class Checkpoints {
       replica.abandon()
       throw misfit(reason)
     }
-    return { replica, position: loaded.position, watch }
+    return { replica, watch }
   }
 
   #moment(): StateMoment | null {
     const { settle, replica, watch, pipeline, continuity } = this.#host
     const position = settle()
     const network = replica()?.compiled
-    const known = watch()?.known
+    const known = watch.watch?.known
     if (position === null || network === undefined || known === undefined) return null
     const { system, timeline } = continuity.server
     return {

@@ -103,6 +103,11 @@ export class Pipeline implements StreamReceiver, TransactionReceiver {
     return maxLsn(this.#position, this.#restored)
   }
 
+  /** What the replica held before anything was delivered; zero: nothing. */
+  get restored(): Lsn {
+    return this.#restored
+  }
+
   /** Another number whenever something may have changed in the replica. */
   get version(): number {
     return this.#version

@@ -171,9 +171,9 @@ export class SyncEngine implements Omit<Sync, 'changes' | 'addView'> {
     this.#checkpoints = new Checkpoints({
       ...parts,
       continuity: this.#continuity,
+      watch: this.#watch,
+      reading: this.#reading,
       settle: () => this.#settle(),
-      watch: () => this.#watch.watch,
-      openWatch: (replica, opened) => this.#watch.open(replica, opened),
     })
     this.#prober = new Prober(this.#control, this.#pipeline, () => this.#reading.reader?.isActive === true)
     this.#slotWatch = new SlotWatch({
@@ -361,8 +361,7 @@ export class SyncEngine implements Omit<Sync, 'changes' | 'addView'> {
     // First, since it is what notices that a transaction was torn.
     const restored = await this.#checkpoints.restore(opened)
     if (slot.isNew) this.#pipeline.beginStream(slot.start)
-    else if (restored !== null) this.#pipeline.resume(restored.position)
-    else this.#pipeline.beginSession()
+    else if (restored === null) this.#pipeline.beginSession()
     const isContinued =
       !slot.isNew &&
       this.#replica?.isOver(checked.tables) === true &&
@@ -372,12 +371,7 @@ export class SyncEngine implements Omit<Sync, 'changes' | 'addView'> {
     const replica =
       isContinued && this.#replica !== null
         ? this.#replica
-        : (restored?.replica ??
-          (await this.#build(this.#cells.makeReplica(opened, this.#pipeline.unsettled), opened)))
-    if (restored !== null) {
-      this.#watch.take(restored.watch, replica)
-      await this.#reading.resume(replica, opened)
-    }
+        : (restored ?? (await this.#build(this.#cells.makeReplica(opened, this.#pipeline.unsettled), opened)))
     for (const [model, error] of opened.broken) replica.breakTable(model, error)
     this.#pipeline.feed(replica)
     await session.start(slot.name, this.#options.publication, this.#pipeline)
@@ -393,7 +387,7 @@ export class SyncEngine implements Omit<Sync, 'changes' | 'addView'> {
       ? this.#rereads.settled()
       : restored === null
         ? this.#reading.hydrate(replica, opened)
-        : this.#checkpoints.requireHeld(opened, restored)
+        : this.#checkpoints.requireHeld(opened)
     live.then(
       () => {
         if (this.#session !== session || this.#isOutdated || this.#stop.signal.aborted) return

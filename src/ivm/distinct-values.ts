@@ -88,7 +88,6 @@ export class DistinctValues implements Accumulator {
   clear(): void {}
 
   carry(state: StateCarrier): void {
-    if (state.isLoading) this.dispose()
     this.#used = state.number(this.#used)
     this.#free = state.number(this.#free)
     this.#entries.words = state.int32(this.#entries.words, this.#used * STRIDE)

@@ -158,7 +158,6 @@ export class GroupStore {
 
   /** Hands over the groups and their records. */
   carry(state: StateCarrier): void {
-    if (state.isLoading) this.dispose()
     const words = this.parts.map(({ column, at, nullAt }) => `${column.contract.field}@${at}/${nullAt}`)
     state.label(`groups(${words.join()}) of ${this.#own.length} words, ${this.records.stride} numbers`)
     this.#used = state.number(this.#used)

@@ -55,7 +55,6 @@ export class OrderedMultiset {
 
   /** Hands over all sets; their roots are the caller's. */
   carry(state: StateCarrier): void {
-    if (state.isLoading) this.dispose()
     this.#next = state.number(this.#next)
     this.#free = state.number(this.#free)
     this.#nodes = state.int32(this.#nodes, this.#next * STRIDE)

@@ -7,7 +7,7 @@
  * Throws on the way in: STATE.UNUSABLE where what comes is not of the kind that is asked for.
  */
 export interface StateCarrier {
-  /** Whether state comes in; what was held before must be let go of then. */
+  /** Whether state comes in, for what has had no rows; what is held all the same must be let go of. */
   readonly isLoading: boolean
   /** Says what comes next; it must be the same text both times. */
   label(text: string): void
