@@ -167,9 +167,9 @@ export class Checkpoints {
   }
 
   #moment(): StateMoment | null {
-    const { settle, replica, watch, pipeline, continuity } = this.#host
-    const position = settle()
-    const network = replica()?.compiled
+    const { watch, pipeline, continuity } = this.#host
+    const position = this.#host.settle()
+    const network = this.#host.replica()?.compiled
     const known = watch.watch?.known
     if (position === null || network === undefined || known === undefined) return null
     const { system, timeline } = continuity.server

@@ -156,6 +156,7 @@ export class Replica {
   #listener: TableListener | null = null
   readonly #broken = new Map<string, DbsyncError>()
   #isAbandoned = false
+  #isRestored = false
   readonly #clock: Clock
 
   constructor(
@@ -207,8 +208,14 @@ export class Replica {
     )
   }
 
+  /** Whether its rows came from elsewhere than the tables. */
+  get isRestored(): boolean {
+    return this.#isRestored
+  }
+
   /** All rows of all tables are there already. */
   cover(): void {
+    this.#isRestored = true
     for (const table of this.tables) table.cover()
   }
 

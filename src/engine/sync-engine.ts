@@ -13,7 +13,7 @@ import { Checkpoints } from './checkpoints.ts'
 import { Continuity } from './continuity.ts'
 import { Lifecycle } from './lifecycle.ts'
 import type { DriftWatch } from './drift-watch.ts'
-import { offeredModels, type ModelRef } from './consumer-options.ts'
+import { openReader, type ReaderOptions } from './open-reader.ts'
 import { ConsumerSet } from './consumer-set.ts'
 import { openStream, type OpenedStream } from './open-stream.ts'
 import type { CheckedOptions } from './options.ts'
@@ -21,7 +21,7 @@ import { Pipeline } from './pipeline.ts'
 import { statusOf } from './progress.ts'
 import { Prober } from './prober.ts'
 import { SlotWatch } from './slot-watch.ts'
-import { tellGap, tellLoss } from './tell-loss.ts'
+import { lossTeller } from './tell-loss.ts'
 import { mayRetry } from './recovery.ts'
 import type { Replica } from './replica.ts'
 import { Rereads } from './rereads.ts'
@@ -56,6 +56,7 @@ export class SyncEngine implements Omit<Sync, 'changes' | 'addView'> {
   readonly #slotWatch: SlotWatch
   readonly #warn = (code: ErrorCode, message: string): void =>
     this.#options.onEvent({ kind: 'warning', code, message })
+  readonly #waiting = (reason: string): void => this.#options.onEvent({ kind: 'waiting', reason })
   readonly #stop = stopController()
   readonly #life: Lifecycle
   #loop: Promise<void> | null = null
@@ -129,7 +130,7 @@ export class SyncEngine implements Omit<Sync, 'changes' | 'addView'> {
       reader: () => this.#reading.reader,
       replica: () => this.#replica,
       endSession: (error: DbsyncError) => this.#rebuild(error),
-      onWait: (reason: string) => this.#waiting(reason),
+      onWait: this.#waiting,
       onFailed: (error: DbsyncError) => void this.#fail(error),
     }
     this.#positions = new AwaitPosition({
@@ -221,13 +222,8 @@ export class SyncEngine implements Omit<Sync, 'changes' | 'addView'> {
     return this.#refreshes.start(tables, options)
   }
 
-  changes(
-    options: { readonly models?: readonly ModelRef[]; readonly signal?: AbortSignal } = {},
-  ): TransactionFeed {
-    const models = offeredModels(this.#options.consumers, options.models)
-    if (this.#consumed === null || this.#stop.signal.aborted)
-      throw new DbsyncError('SYNC.CLOSED', 'changes() was called on a sync that is closed.')
-    return this.#consumed.open(models, options.signal)
+  changes(options: ReaderOptions = {}): TransactionFeed {
+    return openReader(this.#consumed, this.#options.consumers, this.#stop.signal, options)
   }
 
   addView(view: ViewDefinition): Promise<ViewCell> {
@@ -341,14 +337,13 @@ export class SyncEngine implements Omit<Sync, 'changes' | 'addView'> {
           this.#session = opening
         },
         onNewSlot: (name) => this.#refreshes.forget(name),
-        onWait: (reason) => this.#waiting(reason),
+        onWait: this.#waiting,
         onWarning: this.#warn,
         onPromoted: () => {
           this.#pipeline.leaveHistory()
           this.#reading.reader?.readAgain()
         },
-        onGap: () => tellGap(loss),
-        onLost: (code, found) => tellLoss(loss, code, found),
+        ...lossTeller(loss),
       },
       this.#replica?.compiled ?? this.#cells.compile(),
     )
@@ -368,26 +363,19 @@ export class SyncEngine implements Omit<Sync, 'changes' | 'addView'> {
       this.#building === null &&
       !this.#isOutdated &&
       !this.#pipeline.isTainted
+    const known = isContinued ? this.#replica : restored
     const replica =
-      isContinued && this.#replica !== null
-        ? this.#replica
-        : (restored ?? (await this.#build(this.#cells.makeReplica(opened, this.#pipeline.unsettled), opened)))
+      known ?? (await this.#build(this.#cells.makeReplica(opened, this.#pipeline.unsettled), opened))
     for (const [model, error] of opened.broken) replica.breakTable(model, error)
     this.#pipeline.feed(replica)
     await session.start(slot.name, this.#options.publication, this.#pipeline)
     this.#stop.signal.throwIfAborted()
+    if (restored !== null) await this.#checkpoints.requireHeld(opened)
     if (!isContinued) this.#stores.takeOver()
     this.#continuity.noteStreaming()
-    this.#prober.start()
-    this.#slotWatch.start()
-    this.#watch.start()
-    this.#checkpoints.start()
+    for (const part of [this.#prober, this.#slotWatch, this.#watch, this.#checkpoints]) part.start()
     if (!isContinued && restored === null) this.#life.set('hydrating')
-    const live = isContinued
-      ? this.#rereads.settled()
-      : restored === null
-        ? this.#reading.hydrate(replica, opened)
-        : this.#checkpoints.requireHeld(opened)
+    const live = isContinued ? this.#rereads.settled() : this.#reading.hydrate(replica, opened)
     live.then(
       () => {
         if (this.#session !== session || this.#isOutdated || this.#stop.signal.aborted) return
@@ -507,9 +495,5 @@ export class SyncEngine implements Omit<Sync, 'changes' | 'addView'> {
     if (session === null || session.isPaused) return
     session.pause()
     if (!this.#life.isLive) this.#waiting('consumers, for whom as much waits as may be kept in memory')
-  }
-
-  #waiting(reason: string): void {
-    this.#options.onEvent({ kind: 'waiting', reason })
   }
 }

@@ -62,8 +62,9 @@ export class TableReading {
     replica.onUnknownRows((table, keys) => reader.requestRows(table, keys))
   }
 
-  /** Reads all tables of a replica with a new reader; resolves when they are covered. Throws: POSTGRES.*, SNAPSHOT.*. */
+  /** Reads all tables of a replica, but of one that is restored, with a new reader; resolves when they are covered. Throws: POSTGRES.*, SNAPSHOT.*. */
   async hydrate(replica: Replica, { checked, slot }: OpenedStream): Promise<void> {
+    if (replica.isRestored) return
     const { options, control, signal, onWait } = this.#host
     await this.end()
     const { connection } = options

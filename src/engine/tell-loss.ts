@@ -9,8 +9,16 @@ export interface LossHost {
   readonly onWarning: (code: ErrorCode, message: string) => void
 }
 
+/** What is to be done when a slot is found to have lost changes. */
+export function lossTeller(host: LossHost): {
+  onGap(): void
+  onLost(code: LossCode, found: string): void
+} {
+  return { onGap: () => tellGap(host), onLost: (code, found) => tellLoss(host, code, found) }
+}
+
 /** A temporary slot went with its session; consumers have missed what came since, views are read anew anyway. */
-export function tellGap({ hasConsumers, onWarning }: LossHost): void {
+function tellGap({ hasConsumers, onWarning }: LossHost): void {
   if (!hasConsumers) return
   onWarning(
     'SLOT.MISSING',
@@ -22,7 +30,7 @@ export function tellGap({ hasConsumers, onWarning }: LossHost): void {
  * Continuity is gone. Views are read anew, with a warning; consumers would miss changes, so a sync with any stops.
  * Throws: the code, where there are consumers.
  */
-export function tellLoss({ hasConsumers, slot, onWarning }: LossHost, code: LossCode, found: string): void {
+function tellLoss({ hasConsumers, slot, onWarning }: LossHost, code: LossCode, found: string): void {
   if (hasConsumers) {
     throw new DbsyncError(
       code,

@@ -41,9 +41,9 @@ const MOMENTS: Readonly<Record<string, (folder: string, ino: () => number) => ()
 }
 const ROUNDS = process.env['SOAK'] === '1' ? 15 : 1
 
-async function write(db: TestDatabase, turn: number): Promise<void> {
+async function write(db: TestDatabase, round: number): Promise<void> {
   await db.query(
-    `UPDATE visit SET visit_rating = (user_id + ${turn}) % 5 + 1, amount_spent = ${turn} WHERE user_id % 7 = ${turn % 7}`,
+    `UPDATE visit SET visit_rating = (user_id + ${round}) % 5 + 1, amount_spent = ${round} WHERE user_id % 7 = ${round % 7}`,
   )
 }
 
@@ -72,7 +72,7 @@ test('a process that is killed at any moment of a save leaves a state that the n
         },
       )
       const said: string[] = []
-      child.on('message', (message) => said.push(String(message)))
+      child.on('message', (message: string) => said.push(message))
       const exited = new Promise<void>((done) => child.once('exit', () => done()))
       try {
         await until(() => said.includes('live'), 60_000)

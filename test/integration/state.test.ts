@@ -300,7 +300,7 @@ test('stateDir is refused with a temporary slot', () => {
 /** Rewrites the description of a saved state, with a right checksum. */
 async function edit(
   path: string,
-  change: (header: { identity: Fields; origin: Fields }) => void,
+  amend: (header: { identity: Fields; origin: Fields }) => void,
 ): Promise<void> {
   const bytes = await readFile(path)
   const trailer = bytes.subarray(bytes.length - 24)
@@ -308,7 +308,7 @@ async function edit(
   const header: { identity: Fields; origin: Fields } = JSON.parse(
     bytes.subarray(start, bytes.length - 24).toString('utf8'),
   )
-  change(header)
+  amend(header)
   const text = Buffer.from(JSON.stringify(header))
   trailer.writeUInt32LE(text.length, 8)
   trailer.writeUInt32LE(crc32(text), 12)
@@ -320,7 +320,7 @@ interface Misfit {
   readonly what: string
   readonly says: RegExp
   readonly options?: Options
-  does?(db: TestDatabase, path: string): Promise<unknown>
+  readonly does?: (db: TestDatabase, path: string) => Promise<unknown>
 }
 
 const MISFITS: readonly Misfit[] = [
@@ -401,7 +401,7 @@ test.each(MISFITS)(
     await sync.start()
     await expectExact(db, sync, options?.views ?? exampleViews)
     await sync.close()
-    expect([...refusals(events).map((message) => says.exec(message)?.[0] ?? message)]).toHaveLength(1)
+    expect(refusals(events)).toHaveLength(1)
     expect(refusals(events)[0]).toMatch(says)
     expect([count(events, 'checkpoint-loaded'), states(events)[1]]).toEqual([0, 'hydrating'])
     expect(refusals(events).join()).not.toContain(db.url)
