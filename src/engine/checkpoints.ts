@@ -1,5 +1,5 @@
 import { DbsyncError, isDbsyncError } from '../core/errors.ts'
-import { minLsn, parseLsn, type Lsn } from '../core/lsn.ts'
+import { formatLsn, minLsn, parseLsn, type Lsn } from '../core/lsn.ts'
 import type { ControlSession } from '../postgres/control-session.ts'
 import { readSlot } from '../postgres/slot-status.ts'
 import { packageVersion } from '../state/package-version.ts'
@@ -17,6 +17,7 @@ import type { TableWatch } from './watch-tables.ts'
 import { Replica } from './replica.ts'
 import { gapOf, hasPassed, savedFingerprints, StateLoader, type LoadedState } from './state-loader.ts'
 import { StateSaver, type StateMoment } from './state-saver.ts'
+import type { Stores } from './stores.ts'
 import type { ViewCells } from './view-cells.ts'
 
 /** What saving and loading the state of the views needs of the sync. */
@@ -26,6 +27,7 @@ export interface CheckpointsHost {
   readonly pipeline: Pipeline
   readonly continuity: Continuity
   readonly cells: Pick<ViewCells, 'definitions'>
+  readonly stores: Stores
   /** What the views show. */
   replica(): Replica | null
   /** Where the views stand, with nothing of the stream half shown; null while there is no such moment. */
@@ -98,6 +100,7 @@ export class Checkpoints {
       tables.take(watch, replica)
       await reading.resume(replica, opened)
       pipeline.resume(loaded.position)
+      this.#host.stores.resume(replica, loaded.saved.origin)
       this.#saver?.resume(id, loaded.position, pipeline.version, loaded.file)
       const { byteLength: bytes } = loaded.saved
       options.onEvent({ kind: 'checkpoint-loaded', position: loaded.position, bytes })
@@ -173,12 +176,13 @@ export class Checkpoints {
     const known = watch.watch?.known
     if (position === null || network === undefined || known === undefined) return null
     const { system, timeline } = continuity.server
+    const stores = this.#host.stores.shown.map((shown) => (shown === null ? null : formatLsn(shown)))
     return {
       network,
       position,
       version: pipeline.version,
       identity: this.#identity,
-      origin: { system, timeline, catalog: savedFingerprints(known) },
+      origin: { system, timeline, catalog: savedFingerprints(known), stores },
     }
   }
 

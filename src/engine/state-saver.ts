@@ -19,7 +19,7 @@ export interface StateMoment {
   /** Another number whenever something in the network may have changed. */
   readonly version: number
   readonly identity: StateIdentity
-  readonly origin: Pick<StateOrigin, 'system' | 'timeline' | 'catalog'>
+  readonly origin: Pick<StateOrigin, 'system' | 'timeline' | 'catalog' | 'stores'>
 }
 
 /** What saving needs of the sync. */

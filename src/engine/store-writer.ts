@@ -50,6 +50,16 @@ interface Written {
 /** The rows of one replica. */
 interface Source {
   readonly all: readonly Written[]
+  /** All that changed since then waits; null: nothing is known of what the store may lack. */
+  readonly left: Left | null
+}
+
+/** What an earlier process left. */
+export interface Left {
+  /** Where the views stood. */
+  readonly position: Lsn
+  /** Where the store stood, if no change waited for it. */
+  readonly shown: Lsn | null
 }
 
 /** What is being written is that of a replica that has been replaced, or of a view that has stopped: it is begun anew. */
@@ -79,6 +89,8 @@ export class StoreWriter {
   /** Whether all rows must be compared with those in the store. */
   #isWhole = true
   #isRetrying = false
+  /** What was taken is on its way. */
+  #isWriting = false
   #position: Lsn | null = null
   /** What the last commit was to lead to. */
   #attempted: Lsn | null = null
@@ -111,6 +123,12 @@ export class StoreWriter {
     }
   }
 
+  /** The position that the store shows, if no change of the views waits for it; else null. */
+  get shown(): Lsn | null {
+    const isDone = this.#source !== null && !this.#isWhole && !this.#isWriting && this.#waiting === 0
+    return isDone && this.#failed.size === 0 ? this.#position : null
+  }
+
   /** Throws what the store has against the views. One that is busy has nothing against them. */
   async check(): Promise<void> {
     try {
@@ -129,8 +147,11 @@ export class StoreWriter {
     this.#bell.ring()
   }
 
-  /** The views are those of another replica from now on; null: of none. All their rows are compared with the store's. */
-  attach(rows: ReadonlyMap<string, PendingRows> | null): void {
+  /**
+   * The views are those of another replica from now on; null: of none. All their rows are compared with the store's, unless they go
+   * on from what an earlier process left, and the store has all that came before.
+   */
+  attach(rows: ReadonlyMap<string, PendingRows> | null, left: Left | null = null): void {
     this.#source =
       rows === null
         ? null
@@ -140,6 +161,7 @@ export class StoreWriter {
               pending?.follow()
               return pending === undefined ? [] : [{ view, rows: pending }]
             }),
+            left,
           }
     this.#isWhole = true
     this.#failed.clear()
@@ -197,13 +219,26 @@ export class StoreWriter {
     const source = this.#source
     if (source !== null && this.#isOpen) {
       await this.#tellFailures(source)
-      if (this.#isWhole || this.#waiting > 0) {
+      const { left } = source
+      if (this.#isWhole && left !== null) {
+        const shown = this.#position
+        this.#isWhole = shown === null || (shown < left.position && shown !== left.shown)
+        this.#source = { all: source.all, left: null }
+        return
+      }
+      if (this.#isWhole || (this.#waiting > 0 && !this.#isAhead)) {
         await this.#write(source)
         return
       }
       this.#reachAll()
     }
     await this.#bell.wait(signal)
+  }
+
+  /** Whether the store shows more than the views, which an earlier process left behind it. */
+  get #isAhead(): boolean {
+    const position = this.#host.settle()
+    return position !== null && this.#position !== null && position < this.#position
   }
 
   async #open(): Promise<void> {
@@ -229,6 +264,7 @@ export class StoreWriter {
       return batch
     }
     this.#written = 0
+    this.#isWriting = true
     if (isWhole) for (const { rows } of written) rows.markAll()
     try {
       await this.#store.begin({
@@ -262,6 +298,8 @@ export class StoreWriter {
     } catch (error) {
       for (const [rows, batch] of taken) rows.restore(batch)
       throw error
+    } finally {
+      this.#isWriting = false
     }
   }
 

@@ -1,15 +1,18 @@
 import type { DbsyncError } from '../core/errors.ts'
-import type { Lsn } from '../core/lsn.ts'
+import { parseLsn, type Lsn } from '../core/lsn.ts'
+import type { StateOrigin } from '../state/state-identity.ts'
 import { storedViewOf } from '../stores/stored-view.ts'
 import type { Replica } from './replica.ts'
 import { makeStores } from './make-stores.ts'
 import type { CheckedOptions } from './options.ts'
-import { StoreWriter, type StoreStatus, type StoreWriterHost } from './store-writer.ts'
+import { StoreWriter, type Left, type StoreStatus, type StoreWriterHost } from './store-writer.ts'
 
 /** All stores of a sync, each with a writer of its own. */
 export class Stores {
   readonly #writers: readonly StoreWriter[]
   #attached: Replica | null = null
+  /** What an earlier process left for the replica to come. */
+  #left: Left[] = []
 
   /** Throws: CONFIG.INVALID_OPTIONS, STORE.UNSUPPORTED. */
   constructor(options: CheckedOptions, host: StoreWriterHost) {
@@ -37,6 +40,20 @@ export class Stores {
     for (const writer of this.#writers) writer.takeOver()
   }
 
+  /** For each store the position that it shows, where no change of the views waits for it. */
+  get shown(): readonly (Lsn | null)[] {
+    return this.#writers.map((writer) => writer.shown)
+  }
+
+  /** A replica begins with what an earlier process left: what changes from there on is followed. */
+  resume({ compiled }: Replica, { position, stores }: Pick<StateOrigin, 'position' | 'stores'>): void {
+    for (const rows of compiled.stored.values()) rows.follow()
+    this.#writers.forEach((_, index) => {
+      const shown = stores[index] ?? null
+      this.#left[index] = { position: parseLsn(position), shown: shown === null ? null : parseLsn(shown) }
+    })
+  }
+
   /** What is written from now on; null: nothing. A replica that is written already goes on where it is. */
   attach(replica: Replica | null): void {
     if (replica === this.#attached) {
@@ -44,7 +61,10 @@ export class Stores {
       return
     }
     this.#attached = replica
-    for (const writer of this.#writers) writer.attach(replica?.compiled.stored ?? null)
+    this.#writers.forEach((writer, index) => {
+      writer.attach(replica?.compiled.stored ?? null, this.#left[index] ?? null)
+    })
+    this.#left = []
   }
 
   /** Something may have changed. */

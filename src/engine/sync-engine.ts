@@ -174,6 +174,7 @@ export class SyncEngine implements Omit<Sync, 'changes' | 'addView'> {
       continuity: this.#continuity,
       watch: this.#watch,
       reading: this.#reading,
+      stores: this.#stores,
       settle: () => this.#settle(),
     })
     this.#prober = new Prober(this.#control, this.#pipeline, () => this.#reading.reader?.isActive === true)

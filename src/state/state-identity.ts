@@ -28,6 +28,8 @@ export interface StateOrigin {
   readonly position: string
   /** What the tables were like in the catalog, as the caller put it. */
   readonly catalog: unknown
+  /** For each place where views are written: the position that it shows, if no change waited for it; else null. */
+  readonly stores: readonly (string | null)[]
 }
 
 export const identitySchema = z.object({
@@ -46,6 +48,7 @@ export const originSchema = z.object({
   timeline: z.number(),
   position: z.string().regex(/^[0-9A-F]{1,8}\/[0-9A-F]{1,8}$/),
   catalog: z.unknown(),
+  stores: z.array(z.string().nullable()),
 })
 
 /** What this process would save, and can use. */

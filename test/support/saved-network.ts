@@ -29,7 +29,7 @@ export async function saveNetwork(network: ViewNetwork, path: string): Promise<v
     slot: 'test',
     publication: 'test',
   })
-  const origin = { id: 'test', system: '', timeline: 1, position: '0/1', catalog: null }
+  const origin = { id: 'test', system: '', timeline: 1, position: '0/1', catalog: null, stores: [] }
   await writeState(path, { identity, origin, ...captureNetwork(network) })
 }
 

@@ -37,7 +37,7 @@ function makeSaver(folder: string): {
     moment: (): StateMoment | null => {
       if (!at.isMoment) return null
       const identity = makeIdentity({ version: '', contract: '', views: [], slot: 'kept', publication: '' })
-      const origin = { system: '1', timeline: 1, catalog: null }
+      const origin = { system: '1', timeline: 1, catalog: null, stores: [] }
       return { network: mirror.replica, position: at.position, version: at.version, identity, origin }
     },
     onSaved() {},
