@@ -8,7 +8,9 @@ import { latency } from './latency.ts'
 import { memory } from './memory.ts'
 import { reads } from './reads.ts'
 import { restart } from './restart.ts'
+import { sink } from './sink.ts'
 import { skew } from './skew.ts'
+import { writers } from './writers.ts'
 
 /** Every bench there is, in the order in which `--help` lists them. */
 export const BENCHES: readonly Bench[] = [
@@ -19,7 +21,9 @@ export const BENCHES: readonly Bench[] = [
   skew,
   memory,
   hydrate,
-  restart,
   latency,
   large,
+  restart,
+  sink,
+  writers,
 ]

@@ -20,6 +20,9 @@ export class Continuity {
   #doubt: Doubt | null = null
   #isPromoted = false
   #hasStreamed = false
+  #hasStoodBy = false
+  #openedPid: number | null = null
+  #streamedPid: number | null = null
 
   /** Why the slot may have skipped changes; until another slot is made. */
   get doubt(): Doubt | null {
@@ -49,6 +52,19 @@ export class Continuity {
     return leftAt(session, timeline, this.#timeline)
   }
 
+  /**
+   * Whether the configuration is known to be good: a stream was started, or only another instance's use of the slot kept it
+   * from being started.
+   */
+  get isProven(): boolean {
+    return this.#hasStreamed || this.#hasStoodBy
+  }
+
+  /** The server's process of the last stream; null before the first. */
+  get streamedPid(): number | null {
+    return this.#streamedPid
+  }
+
   /** How far the slot was ever confirmed. */
   get confirmed(): Lsn {
     return this.#confirmed
@@ -59,19 +75,30 @@ export class Continuity {
     this.#doubt ??= { code: 'PUBLICATION.MISSING', found: 'The publication was changed or made anew.' }
   }
 
+  /** Another instance uses the slot; this one waits for it. */
+  noteStandby(): void {
+    this.#hasStoodBy = true
+  }
+
+  /** A session was opened, to be streamed from. */
+  noteSession(pid: number): void {
+    this.#openedPid = pid
+  }
+
   noteStreaming(): void {
     this.#hasStreamed = true
+    this.#streamedPid = this.#openedPid
   }
 
   noteConfirmed(position: Lsn): void {
     this.#confirmed = maxLsn(this.#confirmed, position)
   }
 
-  /** A slot that is younger than all doubts. */
-  noteNewSlot(): void {
+  /** A slot that is younger than all doubts, and where it stands. */
+  noteNewSlot(start: Lsn): void {
     this.#doubt = null
     this.#isPromoted = false
-    this.#confirmed = ZERO_LSN
+    this.#confirmed = start
   }
 
   /** Compares the publication with the one that was there before. */
@@ -81,9 +108,10 @@ export class Continuity {
     this.#publicationOid = oid
   }
 
-  /** The slot was found good; what came before it is settled. */
-  noteKeptSlot(): void {
+  /** The slot was found good; what came before it is settled, and where it stands is not for us to wonder at later. */
+  noteKeptSlot(start: Lsn): void {
     this.#isPromoted = false
+    this.noteConfirmed(start)
   }
 
   /**

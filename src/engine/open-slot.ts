@@ -3,7 +3,7 @@ import { sleep } from '../core/backoff.ts'
 import { DbsyncError, type ErrorCode } from '../core/errors.ts'
 import { parseLsn, ZERO_LSN, type Lsn } from '../core/lsn.ts'
 import type { ControlSession } from '../postgres/control-session.ts'
-import { describeBlockers, readSlot, readSlotSettings } from '../postgres/slot-status.ts'
+import { describeBlockers, readSlot, readSlotSettings, type SlotStatus } from '../postgres/slot-status.ts'
 import type { ReplicationSession } from '../replication/replication-session.ts'
 import { createSlot } from '../replication/slot.ts'
 import { readExportedSnapshot } from '../snapshot/read-snapshot.ts'
@@ -15,7 +15,9 @@ import type { CheckedOptions } from './options.ts'
 export interface OpenSlot {
   readonly name: string
   readonly isNew: boolean
-  /** Where a new slot's stream begins. */
+  /** Whether it has all that came since this sync streamed from it; otherwise views are read anew. */
+  readonly isContinued: boolean
+  /** How far it is confirmed: where its stream begins. */
   readonly start: Lsn
   /** What a new slot's creation saw; null for a slot that was there. */
   readonly anchor: Snapshot | null
@@ -36,10 +38,14 @@ export interface SlotHost {
   readonly isPromoted: boolean
   /** How far this sync has confirmed the slot. */
   readonly confirmed: Lsn
+  /** The server's process that this sync streamed from last. */
+  readonly streamedPid: number | null
   readonly signal: AbortSignal
   /** A durable slot is about to be made. */
   onNewSlot(name: string): Promise<void>
   onWait(reason: string): void
+  /** Another instance uses the slot: nothing is wrong, and this one takes over when that one is gone. */
+  onStandby(): void
   onWarning(code: ErrorCode, message: string): void
   /** A temporary slot went with its session; what came since is in no stream. */
   onGap(): void
@@ -52,7 +58,8 @@ export async function openSlot(host: SlotHost, session: ReplicationSession): Pro
   const { durable, name: wanted, failover } = host.options.slot
   if (durable && !host.isExpected) await warnOfSettings(host)
   const name = wanted ?? `dbsync_${randomBytes(8).toString('hex')}`
-  if (durable && (await reuseSlot(host, name))) return { name, isNew: false, start: ZERO_LSN, anchor: null }
+  const kept = durable ? await reuseSlot(host, name) : null
+  if (kept !== null) return { name, isNew: false, ...kept, anchor: null }
   if (!durable && host.isExpected) host.onGap()
   if (durable) await host.onNewSlot(name)
   if (failover) await checkFailover(host.control)
@@ -69,7 +76,7 @@ export async function openSlot(host: SlotHost, session: ReplicationSession): Pro
     clearTimeout(telling)
   })
   const anchor = await readExportedSnapshot(host.control, created.snapshotName)
-  return { name, isNew: true, start: created.consistentPoint, anchor }
+  return { name, isNew: true, isContinued: false, start: created.consistentPoint, anchor }
 }
 
 const PROMPT_MS = 1_000
@@ -122,16 +129,21 @@ async function promptCreation(control: ControlSession): Promise<void> {
   if (mayCall === 'true') await control.query('SELECT pg_log_standby_snapshot()::text')
 }
 
-/** Whether the durable slot is there and good; waits while another session uses it. */
-async function reuseSlot(host: SlotHost, name: string): Promise<boolean> {
+/** The durable slot, if it is there and good; waits while another session uses it. */
+async function reuseSlot(
+  host: SlotHost,
+  name: string,
+): Promise<Pick<OpenSlot, 'isContinued' | 'start'> | null> {
   const startMs = performance.now()
   let told = 0
+  /** Another instance has used the slot while we waited: where it stands now is its doing, and nobody has missed anything. */
+  let wasTaken = false
   for (;;) {
     const slot = await readSlot(host.control, name)
     if (slot === null) {
       if (host.isExpected)
         host.onLost('SLOT.MISSING', `Slot "${name}" was dropped while the sync was using it.`)
-      return false
+      return null
     }
     const [[database] = []] = await host.control.query('SELECT current_database()::text')
     if (slot.plugin !== 'pgoutput' || slot.database !== database) {
@@ -142,38 +154,26 @@ async function reuseSlot(host: SlotHost, name: string): Promise<boolean> {
         { details: { slot: name } },
       )
     }
-    // A slot made again under the name, or moved on by somebody else: what lies between is lost to us.
-    const isMoved = host.isExpected && parseLsn(slot.confirmedFlush ?? '0/0') > host.confirmed
-    // A standby that took over brings the slots that it kept in step; another was made since, or copied from elsewhere.
-    const isForeign = host.isPromoted && !(slot.isFailover && slot.isSynced)
-    if (slot.isInvalid || host.doubt !== null || isForeign || isMoved) {
-      if (slot.isInvalid)
-        host.onLost(
-          'SLOT.INVALIDATED',
-          `Slot "${name}" was invalidated: the server discarded WAL that it still needed.`,
-        )
-      else if (isMoved)
-        host.onLost(
-          'SLOT.MISSING',
-          `Slot "${name}" stands past what this sync has confirmed: somebody moved it or made it again.`,
-        )
-      else if (host.doubt !== null)
-        host.onLost(host.doubt.code, `${host.doubt.found} Slot "${name}" may have skipped changes.`)
-      else
-        host.onLost(
-          'POSTGRES.HISTORY',
-          `Another server has taken over, and slot "${name}" there is not the one that the sync was using.`,
-        )
+    // While somebody uses it nothing is decided: where it stands when it is free again counts.
+    if (slot.activePid === null) {
+      const loss = lossOf(host, slot, wasTaken)
+      if (loss === null)
+        return { isContinued: host.isExpected && !isMoved(host, slot), start: confirmedOf(slot) }
+      host.onLost(loss.code, loss.found)
       await host.control.query('SELECT pg_drop_replication_slot($1)::text', [name])
-      return false
+      return null
     }
-    if (slot.activePid === null) return true
     if (performance.now() - startMs > host.options.slot.waitMs) {
       throw new DbsyncError(
         'SLOT.IN_USE',
         `Slot "${name}" is in use by backend ${slot.activePid}. Stop the other instance, or name another slot in slot.name.`,
         { details: { slot: name, pid: slot.activePid } },
       )
+    }
+    if (slot.isOurs && slot.activePid !== host.streamedPid) {
+      wasTaken = true
+      // One that gives up after a while answers whoever started it.
+      if (host.options.slot.waitMs === Infinity) host.onStandby()
     }
     // An instance that stands by for days says so now and then.
     if (performance.now() - startMs >= told * TELL_AGAIN_MS) {
@@ -182,4 +182,45 @@ async function reuseSlot(host: SlotHost, name: string): Promise<boolean> {
     }
     await sleep(Math.min(250, Math.max(1, host.options.slot.waitMs)), host.signal)
   }
+}
+
+/** A slot made again under the name, or moved on by somebody else: what lies between is lost to us. */
+function isMoved({ isExpected, confirmed }: SlotHost, slot: SlotStatus): boolean {
+  return isExpected && confirmedOf(slot) > confirmed
+}
+
+function confirmedOf({ confirmedFlush }: SlotStatus): Lsn {
+  return confirmedFlush === null ? ZERO_LSN : parseLsn(confirmedFlush)
+}
+
+/** Why a slot that is there is not one to go on with; null: it is. `wasTaken`: another instance has used it meanwhile. */
+function lossOf(
+  host: SlotHost,
+  slot: SlotStatus,
+  wasTaken: boolean,
+): { readonly code: LossCode; readonly found: string } | null {
+  const { name } = slot
+  if (slot.isInvalid) {
+    return {
+      code: 'SLOT.INVALIDATED',
+      found: `Slot "${name}" was invalidated: the server discarded WAL that it still needed.`,
+    }
+  }
+  if (isMoved(host, slot) && !wasTaken) {
+    return {
+      code: 'SLOT.MISSING',
+      found: `Slot "${name}" stands past what this sync has confirmed: somebody moved it or made it again.`,
+    }
+  }
+  if (host.doubt !== null) {
+    return { code: host.doubt.code, found: `${host.doubt.found} Slot "${name}" may have skipped changes.` }
+  }
+  // A standby that took over brings the slots that it kept in step; another was made since, or copied from elsewhere.
+  if (host.isPromoted && !(slot.isFailover && slot.isSynced)) {
+    return {
+      code: 'POSTGRES.HISTORY',
+      found: `Another server has taken over, and slot "${name}" there is not the one that the sync was using.`,
+    }
+  }
+  return null
 }

@@ -62,6 +62,7 @@ export async function openStream(host: OpenStreamHost, compiled: ViewNetwork): P
   }
   const session = await ReplicationSession.connect(options.connection)
   host.onSession(session)
+  continuity.noteSession(session.backendPid)
   signal.throwIfAborted()
   const isPromoted = await continuity.checkHistory(session, host.lastEnd)
   if (isPromoted) host.onPromoted()
@@ -74,17 +75,19 @@ export async function openStream(host: OpenStreamHost, compiled: ViewNetwork): P
       doubt: continuity.doubt,
       isPromoted: continuity.isPromoted,
       confirmed: continuity.confirmed,
+      streamedPid: continuity.streamedPid,
       signal,
       onNewSlot: (name) => host.onNewSlot(name),
       onWait: (reason) => host.onWait(reason),
+      onStandby: () => continuity.noteStandby(),
       onWarning: (code, message) => host.onWarning(code, message),
       onLost: (code, found) => host.onLost(code, found),
       onGap: () => host.onGap(),
     },
     session,
   )
-  if (slot.isNew) continuity.noteNewSlot()
-  else continuity.noteKeptSlot()
+  if (slot.isNew) continuity.noteNewSlot(slot.start)
+  else continuity.noteKeptSlot(slot.start)
   const estimates = await readEstimates(control, checked)
   return { session, slot, checked, estimates, consumed, needs, broken }
 }

@@ -373,6 +373,7 @@ export class StoreWriter {
       this.attach(null)
       this.#mustTakeOver = true
       this.#isOpening = false
+      this.#host.onEvent({ kind: 'warning', code: error.code, message: error.message })
       this.#host.onFenced(error)
       return
     }

@@ -307,8 +307,8 @@ export class SyncEngine implements Omit<Sync, 'changes' | 'addView'> {
       // It may be as dead as the stream, and not know it yet.
       this.#control.drop()
       if (this.#stop.signal.aborted) return
-      const { hasStreamed } = this.#continuity
-      if (!mayRetry(error, { hasStreamed, hasConsumers: this.#consumed !== null })) {
+      const { isProven } = this.#continuity
+      if (!mayRetry(error, { isProven, hasConsumers: this.#consumed !== null })) {
         await this.#fail(error)
         return
       }
@@ -359,7 +359,7 @@ export class SyncEngine implements Omit<Sync, 'changes' | 'addView'> {
     if (slot.isNew) this.#pipeline.beginStream(slot.start)
     else if (restored === null) this.#pipeline.beginSession()
     const isContinued =
-      !slot.isNew &&
+      slot.isContinued &&
       this.#replica?.isOver(checked.tables) === true &&
       this.#building === null &&
       !this.#isOutdated &&

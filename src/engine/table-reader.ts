@@ -299,7 +299,12 @@ export class TableReader {
     await this.#before?.()
     this.#before = null
     while (this.#anchor !== null) {
-      if (seesAllOf(await this.#host.readSnapshot(), this.#anchor)) this.#anchor = null
+      // A server that is away for a while is asked again, as for a chunk.
+      const snapshot = await this.#host.readSnapshot().catch((error: unknown) => {
+        if (isDbsyncError(error) && ['retry', 'reconnect'].includes(error.recovery)) return null
+        throw error
+      })
+      if (snapshot !== null && seesAllOf(snapshot, this.#anchor)) this.#anchor = null
       else await sleep(RETRY_MS, this.#signal)
     }
   }

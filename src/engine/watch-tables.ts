@@ -2,6 +2,7 @@ import type { DbsyncError } from '../core/errors.ts'
 import type { ControlSession } from '../postgres/control-session.ts'
 import { tableNeeds } from './check-database.ts'
 import { DriftWatch } from './drift-watch.ts'
+import { LoopWatch } from './loop-watch.ts'
 import type { OpenedStream } from './open-stream.ts'
 import type { CheckedOptions } from './options.ts'
 import type { Replica } from './replica.ts'
@@ -21,14 +22,16 @@ export interface WatchedSync {
   noteChanged(): void
 }
 
-/** The watch over the tables of the replica that is shown or being read to be shown; none before the first. */
+/** The watch over the tables of the replica that is shown or being read to be shown, none before the first; and over those that are written. */
 export class TableWatch {
   readonly #sync: WatchedSync
+  readonly #loops: LoopWatch
   #watch: DriftWatch | null = null
   #replica: Replica | null = null
 
   constructor(sync: WatchedSync) {
     this.#sync = sync
+    this.#loops = new LoopWatch(sync.control, sync.options)
   }
 
   /** The watch; null before the first. */
@@ -43,7 +46,7 @@ export class TableWatch {
 
   /** From now on it is this watch, over what views and consumers read and nothing else. */
   take(watch: DriftWatch, replica: Replica): void {
-    this.stop()
+    this.#watch?.stop()
     this.#watch = watch
     this.#replica = replica
     this.narrow()
@@ -56,10 +59,12 @@ export class TableWatch {
 
   start(): void {
     this.#watch?.start()
+    this.#loops.start()
   }
 
   stop(): void {
     this.#watch?.stop()
+    this.#loops.stop()
   }
 
   /** Looks now. Never throws. */

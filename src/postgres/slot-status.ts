@@ -2,9 +2,12 @@ import type { ControlSession } from './control-session.ts'
 
 /** A slot as the catalog has it. */
 export interface SlotStatus {
+  readonly name: string
   readonly plugin: string
   readonly database: string
   readonly activePid: number | null
+  /** Whether the session that uses it is one of DBSync, or has the name that the connection gives to all of ours. */
+  readonly isOurs: boolean
   /** Whether the server has discarded WAL that the slot needs, or given up on it otherwise. */
   readonly isInvalid: boolean
   readonly confirmedFlush: string | null
@@ -19,16 +22,20 @@ export async function readSlot(control: ControlSession, name: string): Promise<S
   const [row] = await control.query(
     `SELECT coalesce(plugin, ''), coalesce(database, ''), active_pid::text,
             (coalesce(wal_status, '') = 'lost' OR (to_jsonb(s) ->> 'invalidation_reason') IS NOT NULL)::text,
-            confirmed_flush_lsn::text, to_jsonb(s) ->> 'failover', to_jsonb(s) ->> 'synced'
+            confirmed_flush_lsn::text, to_jsonb(s) ->> 'failover', to_jsonb(s) ->> 'synced',
+            (SELECT application_name IN ('dbsync replication', current_setting('application_name'))
+             FROM pg_catalog.pg_stat_activity a WHERE a.pid = s.active_pid)::text
      FROM pg_catalog.pg_replication_slots s WHERE slot_name = $1`,
     [name],
   )
   if (row === undefined) return null
-  const [plugin, database, activePid, isInvalid, confirmedFlush, failover, synced] = row
+  const [plugin, database, activePid, isInvalid, confirmedFlush, failover, synced, isOurs] = row
   return {
+    name,
     plugin: plugin ?? '',
     database: database ?? '',
     activePid: activePid == null ? null : Number(activePid),
+    isOurs: isOurs === 'true',
     isInvalid: isInvalid === 'true',
     confirmedFlush: confirmedFlush ?? null,
     isFailover: failover === 'true',

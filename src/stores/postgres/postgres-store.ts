@@ -7,6 +7,7 @@ import { assertNotPublished } from './check-target.ts'
 import { Checkpoint, type Claim, type TableKey } from './checkpoint.ts'
 import { DerivedColumns, type DerivedColumnsOptions } from './derived-columns.ts'
 import { DerivedTable, type DerivedTableOptions } from './derived-table.ts'
+import { endingSilentHolders } from './end-silent-holders.ts'
 import { noteDetached, noteFailure } from './registry.ts'
 import { StoreSession } from './store-session.ts'
 import type { StoreTarget } from './store-target.ts'
@@ -162,7 +163,9 @@ export class PostgresStore implements ViewStore {
     const known = this.#claim
     await ensureBookkeeping(session)
     if (takeOver || known === null) {
-      return { claim: await this.#checkpoint.claim(session), isTrusted: true }
+      const claiming = this.#checkpoint.claim(session)
+      const claim = await endingSilentHolders(this.#options.connection, session.pid, claiming)
+      return { claim, isTrusted: true }
     }
     const { kind, claim } = await this.#checkpoint.resume(session, known, this.#attempted)
     return { claim, isTrusted: kind === 'ours' }

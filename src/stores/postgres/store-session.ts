@@ -45,6 +45,8 @@ export class StoreSession {
   /** The role that it works as. */
   readonly role: string
   readonly database: string
+  /** The server's process. */
+  readonly pid: number
   /** As `server_version_num` has it: 180004 for 18.4. */
   readonly serverVersion: number
 
@@ -53,11 +55,12 @@ export class StoreSession {
 
   private constructor(
     client: pg.Client,
-    { role, database, serverVersion }: { role: string; database: string; serverVersion: number },
+    { role, database, pid, serverVersion }: Pick<StoreSession, 'role' | 'database' | 'pid' | 'serverVersion'>,
   ) {
     this.#client = client
     this.role = role
     this.database = database
+    this.pid = pid
     this.serverVersion = serverVersion
     client.once('end', () => {
       this.#isLost = true
@@ -77,10 +80,11 @@ export class StoreSession {
       const { rows } = await client.query<{
         role: string
         database: string
+        pid: number
         version: string
         is_standby: boolean
       }>(
-        `SELECT current_user::text AS role, current_database()::text AS database, current_setting('server_version_num') AS version, pg_is_in_recovery() AS is_standby`,
+        `SELECT current_user::text AS role, current_database()::text AS database, pg_backend_pid() AS pid, current_setting('server_version_num') AS version, pg_is_in_recovery() AS is_standby`,
       )
       const [row] = rows
       if (row === undefined || row.is_standby) {
