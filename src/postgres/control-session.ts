@@ -15,6 +15,8 @@ export class ControlSession {
   #client: pg.Client | null = null
   #connecting: Promise<pg.Client> | null = null
   #isClosed = false
+  /** The end of what was asked last. */
+  #last: Promise<unknown> = Promise.resolve()
 
   constructor(options: ConnectionTarget) {
     this.#options = options
@@ -33,7 +35,14 @@ export class ControlSession {
     sql: string,
     values: readonly unknown[] = [],
   ): Promise<readonly (readonly (string | null)[])[]> {
-    const client = await this.client()
+    return this.#inTurn((client) => this.#ask(client, sql, values))
+  }
+
+  async #ask(
+    client: pg.Client,
+    sql: string,
+    values: readonly unknown[],
+  ): Promise<readonly (readonly (string | null)[])[]> {
     try {
       const result: unknown = await client.query({ text: sql, values: [...values], rowMode: 'array' })
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- rowMode makes it so
@@ -50,15 +59,23 @@ export class ControlSession {
    * Runs several statements of one purpose on the client. Throws: what they throw as a code of ours, else what
    * `serverError` says of the server's answer.
    */
-  async use<Result>(doing: string, work: (client: pg.Client) => Promise<Result>): Promise<Result> {
-    const client = await this.client()
-    try {
-      return await work(client)
-    } catch (error) {
-      if (isDbsyncError(error) || error instanceof TypeError || error instanceof RangeError) throw error
-      if (!(error instanceof pg.DatabaseError)) this.drop()
-      throw serverError(error, doing)
-    }
+  use<Result>(doing: string, work: (client: pg.Client) => Promise<Result>): Promise<Result> {
+    return this.#inTurn(async (client) => {
+      try {
+        return await work(client)
+      } catch (error) {
+        if (isDbsyncError(error) || error instanceof TypeError || error instanceof RangeError) throw error
+        if (!(error instanceof pg.DatabaseError)) this.drop()
+        throw serverError(error, doing)
+      }
+    })
+  }
+
+  /** One question at a time: node-pg queues them too, with a warning that it will not for ever. */
+  #inTurn<Result>(work: (client: pg.Client) => Promise<Result>): Promise<Result> {
+    const turn = this.#last.then(async () => work(await this.client()))
+    this.#last = turn.catch(() => {})
+    return turn
   }
 
   /** Cuts the session without a goodbye; the next query opens another. For one that may be dead without having said so. */
