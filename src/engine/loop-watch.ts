@@ -1,4 +1,5 @@
 import type { ControlSession } from '../postgres/control-session.ts'
+import { isSameDatabase } from '../postgres/resolve-connection.ts'
 import { findPublished, takeOut } from '../stores/postgres/check-target.ts'
 import type { CheckedOptions } from './options.ts'
 
@@ -20,7 +21,7 @@ export class LoopWatch {
 
   start(): void {
     const { stores, connection, target, watchMs } = this.#options
-    if (stores.tables.length + stores.columns.length === 0 || connection !== target) return
+    if (stores.tables.length === 0 || !isSameDatabase(connection, target)) return
     this.#timer ??= setInterval(() => void this.#look(), watchMs)
   }
 
