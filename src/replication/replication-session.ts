@@ -167,8 +167,10 @@ export class ReplicationSession {
     this.#raw.resume()
   }
 
-  /** Cuts the stream at once, with the reason that `closed` will report. */
+  /** Confirms what is left to confirm and cuts the stream at once, with the reason that `closed` will report. */
   destroy(reason: DbsyncError): void {
+    // A walsender of version 14 remembers of a partition what it was where decoding began: the next is not to begin before that.
+    if (this.#confirmed > ZERO_LSN) this.sendStatus()
     this.#raw.destroy(reason)
   }
 

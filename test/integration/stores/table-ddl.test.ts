@@ -1,10 +1,12 @@
 import { randomInt } from 'node:crypto'
 import fc from 'fast-check'
-import { expect, test } from 'vitest'
+import { expect, inject, test } from 'vitest'
 import { quoteIdentifier } from '../../../src/core/quote.ts'
 import { max } from '../../../src/views/build/aggregates.ts'
 import { arrayAgg, stringAgg } from '../../../src/views/build/ordered-aggregates.ts'
 import { asc } from '../../../src/views/build/order.ts'
+import { hasNullableKey } from '../../../src/stores/postgres/nullable-key.ts'
+import { storedViewOf } from '../../../src/stores/stored-view.ts'
 import { defineView, type ViewDefinition } from '../../../src/views/define-view.ts'
 import { AGGREGATE_VIEWS } from '../../conformance/aggregate-views.ts'
 import { CONSTANTS, SELECTED } from '../../conformance/expressions.ts'
@@ -31,9 +33,11 @@ import { NESTED, RELATIONAL } from '../../unit/views/relational-views.ts'
 const SOAK = process.env['SOAK'] === '1'
 const SEED = Number(process.env['DBSYNC_SEED'] ?? randomInt(1 << 30))
 
-/** A bag has no table. */
+/** A bag has no table, and before version 15 neither has a key that may be NULL. */
 const withKey = (views: readonly ViewDefinition[]): readonly ViewDefinition[] =>
-  views.filter(({ ir }) => ir.key !== null)
+  views.filter(
+    (view) => view.ir.key !== null && (inject('serverMajor') >= 15 || !hasNullableKey(storedViewOf(view))),
+  )
 
 /** Sales of few different values, a quarter of them NULL, some of shops that are not there; and one that has nothing but NULLs. */
 async function fillSales(db: TestDatabase): Promise<void> {
@@ -210,8 +214,8 @@ test('over generated queries', async () => {
   ].entries()) {
     const pair = await definePair(random, `generated_${index}`, choice, refusals, answers)
     // What the server refuses over these rows has no answer to copy.
-    if (pair !== null && pair.view.ir.key !== null && (await answers(pair.view))) views.push(pair.view)
+    if (pair !== null && withKey([pair.view]).length > 0 && (await answers(pair.view))) views.push(pair.view)
   }
-  expect(views.length).toBeGreaterThan(100)
+  expect(views.length).toBeGreaterThan(40)
   expect([SEED, await derivedMismatches(db, views)]).toEqual([SEED, []])
 }, 600_000)
