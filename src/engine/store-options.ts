@@ -148,10 +148,8 @@ export function checkStores(
     }
     byName.set(view.name, view)
   }
-  assertOnce(
-    tables.map(({ view }) => view.name),
-    'tables',
-  )
+  assertOnce(tables, 'tables')
+  assertOnce(columns, 'columns')
   const written = [...new Map(all.map((view) => [view.name, view])).values()]
   for (const view of written) storedViewOf(view)
   return { tables, columns, stores, views: written }
@@ -181,7 +179,8 @@ function assertReadsModel({ view, model }: DerivedColumns): void {
   )
 }
 
-function assertOnce(names: readonly string[], option: string): void {
+function assertOnce(written: readonly { readonly view: ViewDefinition }[], option: string): void {
+  const names = written.map(({ view }) => view.name)
   const twice = names.find((name, index) => names.indexOf(name) !== index)
   if (twice === undefined) return
   throw new DbsyncError(

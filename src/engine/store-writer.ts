@@ -1,7 +1,7 @@
 import { Backoff, sleep } from '../core/backoff.ts'
 import { DbsyncError, isDbsyncError, toDbsyncError } from '../core/errors.ts'
 import type { Lsn } from '../core/lsn.ts'
-import type { PendingBatch, PendingRows } from '../ivm/pending-rows.ts'
+import type { PendingBatch, PendingRows, StoredRows } from '../ivm/pending-rows.ts'
 import type { StoredView, ViewStore } from '../stores/view-store.ts'
 import { Bell } from './bell.ts'
 import { Deferred } from './deferred.ts'
@@ -41,8 +41,8 @@ export interface StoreWriterHost {
   onFailed(error: DbsyncError): void
 }
 
-/** A view and its rows. */
-interface Written {
+/** A view and what of its rows waits to be written. */
+export interface Written {
   readonly view: StoredView
   readonly rows: PendingRows
 }
@@ -147,22 +147,20 @@ export class StoreWriter {
     this.#bell.ring()
   }
 
+  /** Begins to note what changes of the views, for {@link attach}. */
+  follow(stored: ReadonlyMap<string, StoredRows>): readonly Written[] {
+    return this.#views.flatMap((view) => {
+      const rows = stored.get(view.name)
+      return rows === undefined ? [] : [{ view, rows: rows.follow() }]
+    })
+  }
+
   /**
    * The views are those of another replica from now on; null: of none. All their rows are compared with the store's, unless they go
    * on from what an earlier process left, and the store has all that came before.
    */
-  attach(rows: ReadonlyMap<string, PendingRows> | null, left: Left | null = null): void {
-    this.#source =
-      rows === null
-        ? null
-        : {
-            all: this.#views.flatMap((view) => {
-              const pending = rows.get(view.name)
-              pending?.follow()
-              return pending === undefined ? [] : [{ view, rows: pending }]
-            }),
-            left,
-          }
+  attach(all: readonly Written[] | null, left: Left | null = null): void {
+    this.#source = all === null ? null : { all, left }
     this.#isWhole = true
     this.#failed.clear()
     this.#bell.ring()
@@ -190,6 +188,10 @@ export class StoreWriter {
     this.#bell.ring()
     await this.#store.close().catch(() => {})
     await this.#loop?.catch(() => {})
+    this.#rejectAll(reason)
+  }
+
+  #rejectAll(reason: Error): void {
     for (const { done } of this.#waiters) done.reject(reason)
     this.#waiters = []
   }
@@ -386,8 +388,7 @@ export class StoreWriter {
     }
     if (error.recovery !== 'retry' && error.recovery !== 'reconnect') {
       this.#stop.abort(error)
-      for (const { done } of this.#waiters) done.reject(error)
-      this.#waiters = []
+      this.#rejectAll(error)
       this.#host.onFailed(error)
       return
     }

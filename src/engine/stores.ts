@@ -5,14 +5,23 @@ import { storedViewOf } from '../stores/stored-view.ts'
 import type { Replica } from './replica.ts'
 import { makeStores } from './make-stores.ts'
 import type { CheckedOptions } from './options.ts'
-import { StoreWriter, type Left, type StoreStatus, type StoreWriterHost } from './store-writer.ts'
+import {
+  StoreWriter,
+  type Left,
+  type StoreStatus,
+  type StoreWriterHost,
+  type Written,
+} from './store-writer.ts'
 
 /** All stores of a sync, each with a writer of its own. */
 export class Stores {
   readonly #writers: readonly StoreWriter[]
   #attached: Replica | null = null
-  /** What an earlier process left for the replica to come. */
-  #left: Left[] = []
+  /** A replica to come that begins with what an earlier process left, and what changed of it since; by writer. */
+  #resumed: {
+    readonly replica: Replica
+    readonly parts: readonly { readonly all: readonly Written[]; readonly left: Left }[]
+  } | null = null
 
   /** Throws: CONFIG.INVALID_OPTIONS, STORE.UNSUPPORTED. */
   constructor(options: CheckedOptions, host: StoreWriterHost) {
@@ -46,12 +55,13 @@ export class Stores {
   }
 
   /** A replica begins with what an earlier process left: what changes from there on is followed. */
-  resume({ compiled }: Replica, { position, stores }: Pick<StateOrigin, 'position' | 'stores'>): void {
-    for (const rows of compiled.stored.values()) rows.follow()
-    this.#writers.forEach((_, index) => {
+  resume(replica: Replica, { position, stores }: Pick<StateOrigin, 'position' | 'stores'>): void {
+    const parts = this.#writers.map((writer, index) => {
       const shown = stores[index] ?? null
-      this.#left[index] = { position: parseLsn(position), shown: shown === null ? null : parseLsn(shown) }
+      const left = { position: parseLsn(position), shown: shown === null ? null : parseLsn(shown) }
+      return { all: writer.follow(replica.compiled.stored), left }
     })
+    this.#resumed = { replica, parts }
   }
 
   /** What is written from now on; null: nothing. A replica that is written already goes on where it is. */
@@ -61,10 +71,14 @@ export class Stores {
       return
     }
     this.#attached = replica
+    const resumed = this.#resumed?.replica === replica ? this.#resumed.parts : []
+    this.#resumed = null
     this.#writers.forEach((writer, index) => {
-      writer.attach(replica?.compiled.stored ?? null, this.#left[index] ?? null)
+      const part = resumed[index]
+      if (replica === null) writer.attach(null)
+      else if (part === undefined) writer.attach(writer.follow(replica.compiled.stored))
+      else writer.attach(part.all, part.left)
     })
-    this.#left = []
   }
 
   /** Something may have changed. */

@@ -12,8 +12,8 @@ export interface PendingColumn {
   readonly text?: (text: string) => string
 }
 
-/** What {@link PendingRows} is made of. */
-export interface PendingRowsParts {
+/** What {@link StoredRows} are. */
+export interface StoredRowsParts {
   /** The view's. */
   readonly name: string
   readonly table: SourceTable
@@ -23,12 +23,45 @@ export interface PendingRowsParts {
   readonly key: readonly number[]
 }
 
+/** The rows of a view in a table, for all who write them elsewhere. */
+export class StoredRows {
+  readonly name: string
+  readonly #parts: StoredRowsParts
+  readonly #followers: PendingRows[] = []
+  #failure: DbsyncError | null = null
+
+  constructor(parts: StoredRowsParts) {
+    this.name = parts.name
+    this.#parts = parts
+  }
+
+  /** Why the view stopped; null while it is maintained. */
+  get failure(): DbsyncError | null {
+    return this.#failure
+  }
+
+  /** Notes from now on what changes, for one who writes it at a pace of its own. */
+  follow(): PendingRows {
+    const pending = new PendingRows(this.#parts)
+    if (this.#failure !== null) pending.fail(this.#failure)
+    this.#followers.push(pending)
+    this.#parts.table.listeners.push(pending)
+    return pending
+  }
+
+  /** Stops the view for good. */
+  fail(error: unknown): void {
+    this.#failure ??= toDbsyncError(error, `the view ${this.name} failed with `)
+    for (const pending of this.#followers) pending.fail(this.#failure)
+  }
+}
+
 /**
  * Which rows of a view's table changed since somebody wrote them elsewhere, and which are gone.
  *
  * Nothing but slots and the keys of rows that went is kept, so however long nobody writes, what waits is bounded by the rows
  * that there are and were.
- * Order: `follow` once; then `take` what waits, `rows` for their texts, and `restore` what could not be written.
+ * Order: `take` what waits, `rows` for their texts, and `restore` what could not be written.
  */
 export class PendingRows implements RowListener {
   readonly name: string
@@ -40,9 +73,8 @@ export class PendingRows implements RowListener {
   #changed = new Set<number>()
   #gone = new Map<string, RowTexts>()
   #failure: DbsyncError | null = null
-  #isFollowing = false
 
-  constructor({ name, table, columns, key }: PendingRowsParts) {
+  constructor({ name, table, columns, key }: StoredRowsParts) {
     this.name = name
     this.#table = table
     this.#columns = columns
@@ -51,7 +83,7 @@ export class PendingRows implements RowListener {
     this.critical = maskOf(key.flatMap((at) => columns[at]?.column ?? []))
   }
 
-  /** Why the view stopped; null while it is maintained. */
+  /** Why the view stopped, or whoever writes it stopped doing so; null while it is written. */
   get failure(): DbsyncError | null {
     return this.#failure
   }
@@ -59,18 +91,6 @@ export class PendingRows implements RowListener {
   /** Rows that wait to be written or taken away. */
   get size(): number {
     return this.#changed.size + this.#gone.size
-  }
-
-  /** Rows of the view. */
-  get total(): number {
-    return this.#table.size
-  }
-
-  /** Begins to note what changes. */
-  follow(): void {
-    if (this.#isFollowing) return
-    this.#isFollowing = true
-    this.#table.listeners.push(this)
   }
 
   /** All rows wait, and nothing is known of any that went. */
@@ -125,9 +145,9 @@ export class PendingRows implements RowListener {
     if (this.#failure === null) this.#changed.add(old)
   }
 
-  /** Stops the view for good; what waits would be half of a step, and waits no more. */
-  fail(error: unknown): void {
-    this.#failure ??= toDbsyncError(error, `the view ${this.name} failed with `)
+  /** Stops for good; what waits would be half of a step, and waits no more. */
+  fail(error: DbsyncError): void {
+    this.#failure ??= error
     this.#changed.clear()
     this.#gone.clear()
   }

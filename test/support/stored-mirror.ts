@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import type { PendingRows, RowTexts } from '../../src/ivm/pending-rows.ts'
+import type { PendingRows, RowTexts, StoredRows } from '../../src/ivm/pending-rows.ts'
 import type { ViewDefinition } from '../../src/views/define-view.ts'
 import { queryOutputs } from '../../src/views/query-outputs.ts'
 import { storedDifferences } from './stored-rows.ts'
@@ -10,11 +10,10 @@ export class StoredMirror {
   readonly #pending: PendingRows
   readonly #rows = new Map<string, RowTexts>()
 
-  constructor(view: ViewDefinition, pending: PendingRows) {
+  constructor(view: ViewDefinition, rows: StoredRows) {
     this.#view = view
-    this.#pending = pending
-    pending.follow()
-    pending.markAll()
+    this.#pending = rows.follow()
+    this.#pending.markAll()
   }
 
   /** Takes in what waits. `isLost`: the first attempt fails, and it waits again. */

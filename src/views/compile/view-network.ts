@@ -17,7 +17,7 @@ import {
   subscribe,
   type Subscription,
 } from './network-node.ts'
-import { PendingRows } from '../../ivm/pending-rows.ts'
+import { StoredRows } from '../../ivm/pending-rows.ts'
 import { lowerRows, lowerView } from '../lower/lower-view.ts'
 import { modelsOf } from '../models-of.ts'
 import { planView, type ViewPlan } from './plan.ts'
@@ -66,7 +66,7 @@ export class ViewNetwork {
   /** By view name. */
   readonly views: Map<string, ViewState> = new Map<string, ViewState>()
   /** By view name: the rows of the views that are stored. */
-  readonly stored: Map<string, PendingRows> = new Map<string, PendingRows>()
+  readonly stored: Map<string, StoredRows> = new Map<string, StoredRows>()
   /** By model name: the views that read the table, directly or through others. */
   readonly readers: Map<string, Set<NetworkView>> = new Map<string, Set<NetworkView>>()
   readonly #schema: Schema
@@ -387,9 +387,9 @@ export class ViewNetwork {
       const column = table.column(field)
       return shape === undefined ? { column } : { column, text: makeRowsJson(shape) }
     })
-    const pending = new PendingRows({ name, table, columns, key: key.map((field) => names.indexOf(field)) })
-    this.#note(modelsOf(query), pending)
-    this.stored.set(name, pending)
+    const kept = new StoredRows({ name, table, columns, key: key.map((field) => names.indexOf(field)) })
+    this.#note(modelsOf(query), kept)
+    this.stored.set(name, kept)
     const nodes = this.#nodesOf(models)
     for (const node of nodes) node.stored.add(name)
     for (const node of nodes) this.#settle(node)

@@ -65,6 +65,14 @@ test('a view that does not read the model, or reads what it writes, is refused',
   expect(() =>
     createSync({ schema, connection: 'postgresql://localhost/x', tables: { own }, slot: { durable: false } }),
   ).toThrow(/slot\.durable/)
+  const set = { rating: 'best' }
+  expect(() =>
+    createSync({
+      schema,
+      connection: 'postgresql://localhost/x',
+      columns: { a: { view: best, model: Restaurant, set }, b: { view: best, model: Restaurant, set } },
+    }),
+  ).toThrow(/columns: the view "best" is written twice/)
   expect(make(perRestaurant, 'best')).toThrow(/does not read Restaurant/)
   expect(make(own, 'rating')).toThrow(expect.objectContaining({ code: 'STORE.LOOP' }))
 })

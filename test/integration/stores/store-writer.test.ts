@@ -177,3 +177,40 @@ test('a view whose row the store refuses stops there, and the others go on', asy
   expect(sync.views.userSpend.size).toBeGreaterThan(0)
   await sync.close()
 })
+
+test('a view that is written to several stores is whole in each, and one that refuses it stops there alone', async () => {
+  await using db = await testDatabase()
+  await seedVisits(db)
+  const servers = [new MapServer(), new MapServer()] as const
+  let isRefusing = false
+  class Picky extends MapStore {
+    override async upsert(...[view, rows]: Parameters<MapStore['upsert']>): Promise<void> {
+      if (isRefusing && view.name === 'user_spend') {
+        throw new DbsyncError('STORE.ROW_REFUSED', 'a row', { details: { view: view.name } })
+      }
+      await super.upsert(view, rows)
+    }
+  }
+  const [one, other] = servers
+  const { sync } = exampleSync(db.url, {
+    slot: { name: db.name },
+    views: {},
+    stores: [
+      { store: new MapStore(one), views: VIEWS },
+      { store: new Picky(other), views: VIEWS },
+    ],
+  })
+  await sync.start()
+  for (let round = 0; round < 10; round += 1) {
+    await db.query(`UPDATE visit SET visit_rating = ${round % 6} WHERE restaurant_id = 'r${1 + (round % 9)}'`)
+    await sync.catchUp()
+    await expectStored(db, one)
+    await expectStored(db, other)
+  }
+  isRefusing = true
+  await db.query('UPDATE visit SET amount_spent = 3')
+  await sync.catchUp()
+  await expectStored(db, one)
+  expect(sync.status().stores).toMatchObject([{ failed: [] }, { failed: ['user_spend'] }])
+  await sync.close()
+})

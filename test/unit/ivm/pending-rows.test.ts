@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { DbsyncError } from '../../../src/core/errors.ts'
-import type { PendingRows } from '../../../src/ivm/pending-rows.ts'
+import type { PendingRows, StoredRows } from '../../../src/ivm/pending-rows.ts'
 import { count, defineView } from '../../../src/index.ts'
 import { Mirror } from '../../conformance/mirror.ts'
 import { Visit, schema } from '../../types/fixture.ts'
@@ -19,15 +19,14 @@ const visit = (user: string, restaurant: string) => ({
   visitRating: null,
 })
 
-function made(): { readonly mirror: Mirror; readonly pending: PendingRows } {
+function made(): { readonly mirror: Mirror; readonly stored: StoredRows; readonly pending: PendingRows } {
   const mirror = new Mirror(schema, [], [perUser.ir])
-  const pending = mirror.replica.stored.get('per_user')
-  if (pending === undefined) throw new Error('not stored')
+  const stored = mirror.replica.stored.get('per_user')
+  if (stored === undefined) throw new Error('not stored')
   mirror.change('Visit', null, visit('1', 'a'))
   mirror.change('Visit', null, visit('2', 'a'))
   mirror.replica.flush()
-  pending.follow()
-  return { mirror, pending }
+  return { mirror, stored, pending: stored.follow() }
 }
 
 test('nothing waits before somebody follows, and then what changed, each row once', () => {
@@ -69,12 +68,29 @@ test('what was taken and not written waits again, but for rows that have gone si
 })
 
 test('of a view that has stopped nothing waits, whatever becomes of its rows', () => {
-  const { mirror, pending } = made()
+  const { mirror, stored, pending } = made()
   pending.markAll()
   const batch = pending.take()
-  pending.fail(new DbsyncError('CONTRACT.COLUMN_MISSING', 'gone'))
+  stored.fail(new DbsyncError('CONTRACT.COLUMN_MISSING', 'gone'))
   mirror.replica.tables.get('Visit')?.clear()
   mirror.replica.flush()
   pending.restore(batch)
   expect(pending.size).toBe(0)
+})
+
+test('who writes takes nothing away from another, and one that stops does not stop the other', () => {
+  const { mirror, stored, pending } = made()
+  const other = stored.follow()
+  mirror.change('Visit', visit('1', 'a'), null)
+  mirror.replica.flush()
+  expect(pending.take().gone).toEqual([['1']])
+  expect(other.take().gone).toEqual([['1']])
+  pending.fail(new DbsyncError('STORE.ROW_REFUSED', 'no'))
+  expect(stored.failure).toBeNull()
+  mirror.change('Visit', visit('2', 'a'), null)
+  mirror.replica.flush()
+  expect([pending.size, other.size]).toEqual([0, 1])
+  stored.fail(new DbsyncError('CONTRACT.COLUMN_MISSING', 'gone'))
+  expect(other.size).toBe(0)
+  expect(stored.follow().failure).not.toBeNull()
 })
