@@ -73,6 +73,7 @@ function toModel(model: DatamodelModel, context: Context): ModelContract | undef
     columns,
     key: key.fields,
     keyIsPrimary: key.isPrimary,
+    ...uniquesOf(model, columns, key.fields),
     relations: model.fields.flatMap((field) => toRelation(field, text) ?? []),
   }
 }
@@ -156,6 +157,20 @@ function keyOf(
       'ALTER TABLE … REPLICA IDENTITY USING INDEX … with that unique index, or give the model an @id.',
   )
   return { fields: unique, isPrimary: false }
+}
+
+/** The uniques beside the key. One over a column that the contract lacks says nothing about the others. */
+function uniquesOf(
+  { fields, uniqueFields }: DatamodelModel,
+  columns: readonly ColumnContract[],
+  key: readonly string[],
+): Pick<ModelContract, 'uniques'> {
+  const single = fields.filter(({ isUnique }) => isUnique).map(({ name }) => [name])
+  const uniques = [...single, ...uniqueFields].filter(
+    (unique) =>
+      unique.join() !== key.join() && unique.every((name) => columns.some(({ field }) => field === name)),
+  )
+  return uniques.length === 0 ? {} : { uniques }
 }
 
 /** A relation whose two ends are both lists has a hidden table behind it. */

@@ -40,6 +40,7 @@ const modelForm = z.strictObject({
   columns: z.array(columnForm).min(1),
   key: z.array(name).min(1),
   keyIsPrimary: z.boolean(),
+  uniques: z.array(z.array(name).min(1)).min(1).exactOptional(),
   relations: z.array(relationForm),
 })
 
@@ -149,6 +150,9 @@ function sayModelFaults(
     const column = columns.get(field)
     if (column === undefined) say(`${at}.key`, `names "${field}", which is no column`)
     else if (column.nullable || column.list) say(`${at}.key`, `"${field}" may be null or is a list`)
+  }
+  for (const field of model.uniques?.flat() ?? []) {
+    if (!columns.has(field)) say(`${at}.uniques`, `names "${field}", which is no column`)
   }
   for (const relation of model.relations) {
     const path = `${at}.relations.${relation.field}`

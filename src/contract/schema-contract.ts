@@ -53,6 +53,8 @@ export interface ModelContract {
   readonly key: readonly string[]
   /** Whether `key` is the table's primary key. */
   readonly keyIsPrimary: boolean
+  /** Field names of each further unique index without a predicate; absent where there is none. NULLs are distinct in it. */
+  readonly uniques?: readonly (readonly string[])[]
   readonly relations: readonly RelationContract[]
 }
 

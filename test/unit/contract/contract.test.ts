@@ -50,6 +50,7 @@ const sealed = (changes: Partial<SchemaContract['models'][number]>, enums = [enu
 
 test.for<[string, SchemaContract, string]>([
   ['an unknown key field', sealed({ key: ['no'] }), 'models.A.key: names "no"'],
+  ['an unknown field of a unique', sealed({ uniques: [['id'], ['no']] }), 'models.A.uniques: names "no"'],
   ['a key field twice', sealed({ key: ['id', 'id'] }), 'models.A.key: "id" is there twice'],
   [
     'a nullable key',
