@@ -2,7 +2,7 @@ import { createRequire } from 'node:module'
 import { extname, join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { DbsyncError, isDbsyncError } from '../core/errors.ts'
-import type { ViewDefinition } from '../views/define-view.ts'
+import { isViewDefinition, type ViewDefinition } from '../views/define-view.ts'
 
 /** A view that a module exports. */
 export interface LoadedView {
@@ -62,22 +62,10 @@ async function registerTsx(path: string, cwd: string): Promise<void> {
 }
 
 function viewsIn(name: string, value: unknown): readonly LoadedView[] {
-  if (isView(value)) return [{ name: name === 'default' ? value.name : name, view: value }]
+  if (isViewDefinition(value)) return [{ name: name === 'default' ? value.name : name, view: value }]
   if (typeof value !== 'object' || value === null) return []
   return Object.entries(value).flatMap(([property, item]) => {
-    if (!isView(item)) return []
+    if (!isViewDefinition(item)) return []
     return [{ name: Array.isArray(value) ? item.name : property, view: item }]
   })
-}
-
-function isView(value: unknown): value is ViewDefinition {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    'kind' in value &&
-    value.kind === 'view' &&
-    'name' in value &&
-    'ir' in value &&
-    'schema' in value
-  )
 }

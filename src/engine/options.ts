@@ -10,7 +10,7 @@ import {
   type ConnectionTarget,
 } from '../postgres/resolve-connection.ts'
 import { assertSlotName } from '../replication/slot.ts'
-import type { ViewDefinition } from '../views/define-view.ts'
+import { isViewDefinition, type ViewDefinition } from '../views/define-view.ts'
 import {
   checkConsumers,
   consumerShape,
@@ -109,10 +109,6 @@ export interface CheckedOptions {
   readonly saveEveryMs: number
   readonly clock: Clock
   readonly onEvent: (event: SyncEvent) => void
-}
-
-function isViewDefinition(value: unknown): value is ViewDefinition {
-  return typeof value === 'object' && value !== null && 'kind' in value && value.kind === 'view'
 }
 
 const connectionSchema = z.union([z.string().min(1), z.looseObject({})], {

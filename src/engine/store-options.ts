@@ -5,7 +5,7 @@ import type { ConnectionOptions } from '../postgres/resolve-connection.ts'
 import type { DerivedColumns } from '../stores/postgres/check-derived-columns.ts'
 import type { ViewStore } from '../stores/view-store.ts'
 import { storedViewOf } from '../stores/stored-view.ts'
-import type { ViewDefinition } from '../views/define-view.ts'
+import { isViewDefinition, type ViewDefinition } from '../views/define-view.ts'
 import { modelsOf } from '../views/models-of.ts'
 import type { DerivedTable } from './check-loops.ts'
 
@@ -66,7 +66,7 @@ export interface CheckedStores {
   readonly views: readonly ViewDefinition[]
 }
 
-const viewSchema = z.custom<ViewDefinition>(isView, 'must be made by defineView')
+const viewSchema = z.custom<ViewDefinition>(isViewDefinition, 'must be made by defineView')
 const nameSchema = z.string().min(1)
 
 /** The form of {@link StoreOptions}, but for `target`. */
@@ -117,7 +117,7 @@ export function checkStores(
   options: StoreOptions,
 ): CheckedStores {
   const tables = Object.entries(options.tables ?? {}).map(([name, given]): CheckedTable => {
-    const table: TableOptions = isView(given) ? { view: given } : given
+    const table: TableOptions = isViewDefinition(given) ? { view: given } : given
     const view = table.view ?? viewOf(views, name, 'tables')
     return {
       view,
@@ -188,8 +188,4 @@ function assertOnce(written: readonly { readonly view: ViewDefinition }[], optio
     `${option}: the view "${twice}" is written twice. Leave one out.`,
     { details: { view: twice } },
   )
-}
-
-function isView(value: unknown): value is ViewDefinition {
-  return typeof value === 'object' && value !== null && 'kind' in value && value.kind === 'view'
 }

@@ -120,6 +120,19 @@ export function defineView<
   })
 }
 
+/** Tells whether a value is a view that `defineView` made. */
+export function isViewDefinition(value: unknown): value is ViewDefinition {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'kind' in value &&
+    value.kind === 'view' &&
+    'name' in value &&
+    'ir' in value &&
+    'schema' in value
+  )
+}
+
 /** The names of a view's key: those that `key` gives, or the inferred ones. */
 type NamesOr<Inferred extends string | null, K extends string> = [K] extends [never] ? Inferred : K
 
