@@ -4,8 +4,8 @@ import type { LocalNames } from './emit.ts'
 /** The contract as a constant, one line for each column, so that a diff of two versions can be read. */
 export function emitContract(contract: SchemaContract, local: LocalNames): string {
   const enums = contract.enums.map(
-    ({ name, pgName, values }) =>
-      `    {\n      name: ${quote(name)},\n      pgName: ${quote(pgName)},\n` +
+    ({ name, schema, pgName, values }) =>
+      `    {\n      name: ${quote(name)},\n      schema: ${quote(schema)},\n      pgName: ${quote(pgName)},\n` +
       `      values: [\n${values.map((value) => `        ${literal(value)},\n`).join('')}      ],\n    },\n`,
   )
   const models = contract.models.map(

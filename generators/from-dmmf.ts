@@ -51,7 +51,7 @@ export function fromDmmf(
   return {
     contract: sealContract({
       version: 1,
-      enums: enums.map(toEnum),
+      enums: enums.map((item) => toEnum(item, context)),
       models: tables.flatMap((model) => toModel(model, context) ?? []),
     }),
     docs: collectDocs(tables, enums),
@@ -81,14 +81,15 @@ function toModel(model: DatamodelModel, context: Context): ModelContract | undef
 function toColumn(
   model: DatamodelModel,
   field: DatamodelField,
-  { datamodel, text, options, report }: Context,
+  context: Context,
 ): ColumnContract | undefined {
+  const { datamodel, report } = context
   const names = { field: field.name, column: field.dbName ?? field.name }
   const shape = { list: field.isList, nullable: !field.isRequired && !field.isList }
   if (field.kind === 'enum') {
     const declared = datamodel.enums.find((item) => item.name === field.type)
     const pgName = quoteIdentifier(declared?.dbName ?? field.type)
-    const schema = text.enumSchemas.get(field.type) ?? options.defaultSchema
+    const schema = enumSchema(field.type, context)
     // As format_type prints it under the default search_path.
     const pgType = schema === 'public' ? pgName : `${quoteIdentifier(schema)}.${pgName}`
     return { ...names, type: 'Enum', enum: field.type, pgType, ...shape }
@@ -112,9 +113,14 @@ function toRelation(field: DatamodelField, text: SchemaText): RelationContract |
   return { field: field.name, model: field.type, fields, references: field.relationToFields ?? [] }
 }
 
-function toEnum({ name, dbName, values }: DatamodelEnum): EnumContract {
+function enumSchema(name: string, { text, options }: Context): string {
+  return text.enumSchemas.get(name) ?? options.defaultSchema
+}
+
+function toEnum({ name, dbName, values }: DatamodelEnum, context: Context): EnumContract {
   return {
     name,
+    schema: enumSchema(name, context),
     pgName: dbName ?? name,
     values: values.map((value) => ({ name: value.name, label: value.dbName ?? value.name })),
   }

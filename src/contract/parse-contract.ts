@@ -46,6 +46,7 @@ const modelForm = z.strictObject({
 
 const enumForm = z.strictObject({
   name,
+  schema: name,
   pgName: name,
   values: z.array(z.strictObject({ name, label: z.string() })).min(1),
 })

@@ -61,6 +61,8 @@ export interface ModelContract {
 /** An enum: Prisma's names and the labels that Postgres stores. */
 export interface EnumContract {
   readonly name: string
+  /** The Postgres schema of the type: enums of two schemas may share `pgName`. */
+  readonly schema: string
   /** The type's name in the database. */
   readonly pgName: string
   readonly values: readonly { readonly name: string; readonly label: string }[]

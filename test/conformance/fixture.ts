@@ -22,6 +22,7 @@ export const contract = sealContract({
   enums: [
     {
       name: 'Mood',
+      schema: 'public',
       pgName: 'mood',
       values: [
         { name: 'GOOD', label: 'good mood' },

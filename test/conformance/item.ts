@@ -20,6 +20,7 @@ const contract = sealContract({
   enums: [
     {
       name: 'Mood',
+      schema: 'public',
       pgName: 'mood',
       values: [
         { name: 'GOOD', label: 'good mood' },

@@ -275,6 +275,7 @@ test('an enum label that the contract does not know', async () => {
     enums: [
       {
         name: 'Mood',
+        schema: 'public',
         pgName: 'mood',
         values: [
           { name: 'SAD', label: 'sad' },

@@ -237,7 +237,7 @@ test('an enum label and a date that nobody can show are not quoted', async () =>
     Decimal,
     contract: sealContract({
       version: 1,
-      enums: [{ name: 'Mood', pgName: 'mood', values: [{ name: 'GLAD', label: 'glad' }] }],
+      enums: [{ name: 'Mood', schema: 'public', pgName: 'mood', values: [{ name: 'GLAD', label: 'glad' }] }],
       models: [
         {
           model: 'Guest',

@@ -94,6 +94,7 @@ export const contract = sealContract({
   enums: [
     {
       name: 'Role',
+      schema: 'public',
       pgName: 'Role',
       values: [
         { name: 'ADMIN', label: "ad'min \\" },
@@ -102,6 +103,7 @@ export const contract = sealContract({
     },
     {
       name: 'Mood',
+      schema: 'public',
       pgName: 'mood type',
       values: [
         { name: 'GOOD', label: 'good' },

@@ -35,6 +35,7 @@ const contract = sealContract({
   enums: [
     {
       name: 'Mood',
+      schema: 'public',
       pgName: 'mood',
       values: [
         { name: 'GLAD', label: 'glad' },

@@ -26,7 +26,7 @@ const model = {
   keyIsPrimary: true,
   relations: [{ field: 'self', model: 'A', fields: ['id'], references: ['id'] }],
 }
-const enumRole = { name: 'Role', pgName: 'Role', values: [{ name: 'USER', label: 'user' }] }
+const enumRole = { name: 'Role', schema: 'public', pgName: 'Role', values: [{ name: 'USER', label: 'user' }] }
 const contract = sealContract({ version: 1, enums: [enumRole], models: [model] })
 
 test('a valid contract comes back as it is', () => {

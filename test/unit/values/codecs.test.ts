@@ -253,6 +253,7 @@ function schemaOf(columns: readonly ColumnContract[]): Schema {
       enums: [
         {
           name: 'Mood',
+          schema: 'public',
           pgName: 'mood',
           values: [
             { name: 'GOOD', label: 'good mood' },

@@ -273,7 +273,10 @@ test('tables of two schemas do not mix; two copies of one do', () => {
   const other = defineSchema({
     contract: sealContract({
       ...contract,
-      enums: [...contract.enums, { name: 'X', pgName: 'X', values: [{ name: 'A', label: 'a' }] }],
+      enums: [
+        ...contract.enums,
+        { name: 'X', schema: 'public', pgName: 'X', values: [{ name: 'A', label: 'a' }] },
+      ],
     }),
     Decimal,
   })

@@ -442,7 +442,10 @@ test('tables of another schema are refused wherever they stand', () => {
   const other = defineSchema({
     contract: sealContract({
       ...contract,
-      enums: [...contract.enums, { name: 'X', pgName: 'X', values: [{ name: 'A', label: 'a' }] }],
+      enums: [
+        ...contract.enums,
+        { name: 'X', schema: 'public', pgName: 'X', values: [{ name: 'A', label: 'a' }] },
+      ],
     }),
     Decimal,
   })
