@@ -166,6 +166,21 @@ export function trackCommits(work: () => unknown): unknown {
  * none. With `formatLsn` and `parseLsn` it travels to other processes, which wait for it by `sync.at(position)`.
  *
  * Throws: SYNC.STATE outside of `trackCommits`; POSTGRES.QUERY_FAILED if the server could not be asked after a commit.
+ *
+ * @example
+ * ```ts
+ * import { formatLsn, lastCommit, trackCommits } from 'prisma-dbsync'
+ * import type { PrismaClient } from './generated/client/client.ts'
+ *
+ * // What another process is to wait for, or null if nothing was written.
+ * export function remove(prisma: PrismaClient, restaurantId: string): Promise<string | null> {
+ *   return trackCommits(async () => {
+ *     await prisma.visit.deleteMany({ where: { restaurantId } })
+ *     const position = lastCommit()
+ *     return position === null ? null : formatLsn(position)
+ *   })
+ * }
+ * ```
  */
 export function lastCommit(): Lsn | null {
   const scope = currentScope()

@@ -30,6 +30,7 @@ interface Adapter extends Queryable {
 /** What `new PrismaClient({ adapter })` takes: `PrismaPg` and its like. */
 export interface AdapterFactory {
   readonly provider: string
+  /** Connects; resolves with the adapter that statements go through. */
   connect(): Promise<Adapter>
 }
 

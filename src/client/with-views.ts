@@ -5,6 +5,7 @@ import { runBatch, seeBatches } from './commit-scope.ts'
 /** What the extension needs of a sync. */
 export interface ViewSource {
   readonly views: object
+  /** Resolves once everything that was committed before the call is in the views. */
   catchUp(): Promise<Lsn>
 }
 

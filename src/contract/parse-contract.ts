@@ -65,10 +65,19 @@ interface Fault {
 }
 
 /**
- * Checks a value that claims to be a contract: its form, that its names agree with each other (keys,
+ * The contract that a value claims to be, checked: its form, that its names agree with each other (keys,
  * relations and enums name what exists, nothing is there twice), and its hash.
  *
  * Throws: CONTRACT.INVALID naming the path of every fault, at most five in the message, all in `details`.
+ *
+ * @example
+ * ```ts
+ * import { readFileSync } from 'node:fs'
+ * import { parseContract } from 'prisma-dbsync'
+ *
+ * export const contract = parseContract(JSON.parse(readFileSync('generated/dbsync/contract.json', 'utf8')))
+ * export const tables = contract.models.map(({ schema, table }) => `${schema}.${table}`)
+ * ```
  */
 export function parseContract(value: unknown): SchemaContract {
   const form = contractForm.safeParse(value)

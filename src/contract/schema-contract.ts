@@ -82,7 +82,9 @@ export interface SchemaContract {
 
 /** What the runtime needs of decimal.js; `Prisma.Decimal` satisfies it. */
 export interface DecimalLike {
+  /** All digits, without an exponent. */
   toFixed(): string
+  /** The shortest text; it may have an exponent. */
   toString(): string
 }
 

@@ -116,6 +116,22 @@ export class DbsyncError extends Error {
 /**
  * Tells whether a value is a {@link DbsyncError}, and of that code if one is given. Structural, so two
  * copies of the package in one process recognise each other's errors.
+ *
+ * @example
+ * ```ts
+ * import { isDbsyncError, type Sync } from 'prisma-dbsync'
+ *
+ * // Whether to try again: what needs a person is not mended by waiting.
+ * export async function started(sync: Sync): Promise<boolean> {
+ *   try {
+ *     await sync.start()
+ *     return true
+ *   } catch (error) {
+ *     if (isDbsyncError(error) && error.recovery !== 'fix') return false
+ *     throw error
+ *   }
+ * }
+ * ```
  */
 export function isDbsyncError(error: unknown, code?: ErrorCode): error is DbsyncError {
   return (

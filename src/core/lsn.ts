@@ -20,9 +20,19 @@ export function lsn(value: bigint): Lsn {
 }
 
 /**
- * Reads Postgres' text form, `16/B374D848`.
+ * The position of Postgres' text form, `16/B374D848`.
  *
  * Throws: INTERNAL.INVARIANT if the text is not an LSN.
+ *
+ * @example
+ * ```ts
+ * import { parseLsn, type Sync } from 'prisma-dbsync'
+ *
+ * // The position came with a request, from the process that wrote.
+ * export async function seen(sync: Sync, position: string): Promise<void> {
+ *   await sync.at(parseLsn(position), { signal: AbortSignal.timeout(500) })
+ * }
+ * ```
  */
 export function parseLsn(text: string): Lsn {
   const match = LSN_TEXT.exec(text)
@@ -30,7 +40,16 @@ export function parseLsn(text: string): Lsn {
   return ((BigInt(`0x${match[1]}`) << 32n) | BigInt(`0x${match[2]}`)) as Lsn
 }
 
-/** Writes Postgres' text form, `16/B374D848`. */
+/**
+ * Postgres' text form of a position, `16/B374D848`.
+ *
+ * @example
+ * ```ts
+ * import { formatLsn, type Sync } from 'prisma-dbsync'
+ *
+ * export const positionOf = (sync: Sync): string => formatLsn(sync.status().position)
+ * ```
+ */
 export function formatLsn(value: Lsn): string {
   return `${(value >> 32n).toString(16).toUpperCase()}/${(value & 0xffffffffn).toString(16).toUpperCase()}`
 }

@@ -77,6 +77,7 @@ export interface Refresh extends PromiseLike<RefreshResult> {
   readonly progress: RefreshProgress
   /** Reads no further chunk until `resume`. The stream goes on. */
   pause(): void
+  /** Reads on where `pause` has stopped it. */
   resume(): void
   /** Ends the reading; what was merged stays. */
   cancel(): void

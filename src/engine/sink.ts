@@ -57,7 +57,9 @@ export interface Sink {
   readonly models: readonly string[] | null
   readonly maxRows: number
   readonly maxMs: number
+  /** The option of the same name. */
   upsert(model: string, rows: readonly unknown[]): HandlerResult
+  /** The option of the same name. */
   delete(model: string, keys: readonly unknown[]): HandlerResult
   truncate: ((model: string) => HandlerResult) | null
 }

@@ -150,6 +150,7 @@ export interface Sync<Views extends ViewSet = ViewSet, Changes = AnyChange> exte
    * Throws: CONFIG.INVALID_OPTIONS if there is no such view; SYNC.CLOSED.
    */
   removeView(view: Pick<ViewDefinition, 'name'> | string): void
+  /** How the sync stands now: position, lag, slot, tables, views, stores. A new object each time; it asks the server nothing. */
   status(): SyncStatus
   /** Lets the handler or sink call in hand finish, confirms what is done, drops a temporary slot, ends every reader. Safe to call twice. */
   close(): Promise<void>

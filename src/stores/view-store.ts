@@ -68,6 +68,7 @@ export interface ViewStore {
    * be the last that took over. Returns the position of the last commit, null if there was none.
    */
   open(views: readonly StoredView[], options: { readonly takeOver: boolean }): Promise<Lsn | null>
+  /** A batch begins: the calls up to `commit` belong to it. */
   begin(batch: StoreBatch): Promise<void>
   /**
    * Rows of a view go; `keys` have the values of the view's key, in its order. A batch may name a key several times: the last

@@ -11,8 +11,11 @@ export interface RedisClient {
     readonly commandsQueueMaxLength: number
     readonly commandOptions: { readonly timeout: number }
   }): RedisClient
+  /** Resolves once commands can be sent. */
   connect(): Promise<unknown>
+  /** Sends a command, its name first; resolves with the reply as it is. */
   sendCommand(command: string[]): Promise<unknown>
+  /** Has the listener hear of lost connections; without one node-redis throws them. */
   on(event: 'error', listener: (error: Error) => void): unknown
   /** Ends the connection at once; what waits for a reply rejects. */
   destroy(): void

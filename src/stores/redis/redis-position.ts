@@ -17,7 +17,18 @@ export interface RedisPosition {
  * Tells how far the rows of a view in Redis are: what is read after it is at that position or later. To read several rows as of
  * one position, ask before and after; if both answers are the same and not writing, they are.
  *
- * `view`: its name or definition. Returns null for a view that nobody keeps there.
+ * `view`: its name or definition. Resolves to null for a view that nobody keeps there; rejects with what the client rejects with.
+ *
+ * @example
+ * ```ts
+ * import type { createClient } from 'redis'
+ * import { redisPosition } from 'prisma-dbsync'
+ *
+ * export async function isWhole(redis: ReturnType<typeof createClient>): Promise<boolean> {
+ *   const position = await redisPosition(redis, 'restaurants', { prefix: 'dbsync' })
+ *   return position !== null && position.lsn !== null && !position.isWriting
+ * }
+ * ```
  */
 export async function redisPosition(
   client: Pick<RedisClient, 'sendCommand'>,

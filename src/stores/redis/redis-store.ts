@@ -33,6 +33,24 @@ export interface RedisStoreOptions {
  * Throws: CONFIG.INVALID_OPTIONS. The store's own errors: STORE.FENCED, STORE.UNAVAILABLE (Redis cannot be reached, takes no writes, or has
  * lost what was written), STORE.TABLE_IN_USE (another pipeline writes the view under this prefix), STORE.TABLE_EXISTS, STORE.UNSUPPORTED for a
  * Redis that evicts keys.
+ *
+ * @example
+ * ```ts
+ * import { createClient } from 'redis'
+ * import { createSync, defineView, redisStore, type Sync } from 'prisma-dbsync'
+ * import { Restaurant, schema } from './generated/dbsync/index.ts'
+ *
+ * const restaurants = defineView('restaurants', (q) => q.from({ r: Restaurant }).select(({ r }) => ({ id: r.id, name: r.name })))
+ *
+ * export async function sharedCache(connection: string, url: string): Promise<Sync> {
+ *   const redis = await createClient({ url }).connect()
+ *   return createSync({
+ *     schema,
+ *     connection,
+ *     stores: [{ store: redisStore(redis, { format: 'json' }), views: [restaurants] }],
+ *   })
+ * }
+ * ```
  */
 export function redisStore(client: RedisClient, options: RedisStoreOptions = {}): ViewStore {
   const { prefix = REDIS_PREFIX, format = 'hash', pipeline = REDIS_PIPELINE, maxRows = 10_000 } = options

@@ -125,11 +125,13 @@ export function countDistinct(value: RowValue<unknown>): Aggregate<number> {
  *
  * @example
  * ```ts
- * import { boolAnd, defineView } from 'prisma-dbsync'
- * import { User } from './generated/dbsync/index.ts'
+ * import { boolAnd, defineView, isNotNull } from 'prisma-dbsync'
+ * import { Visit } from './generated/dbsync/index.ts'
  *
- * export const everybody = defineView('everybody', (q) =>
- *   q.from({ u: User }).select(({ u }) => ({ active: boolAnd(u.active) })))
+ * export const allRated = defineView('all_rated', (q) =>
+ *   q.from({ v: Visit })
+ *     .groupBy(({ v }) => [v.restaurantId])
+ *     .select(({ v }) => ({ id: v.restaurantId, allRated: boolAnd(isNotNull(v.visitRating)) })))
  * ```
  */
 export function boolAnd(condition: RowValue<boolean | null>): Aggregate<boolean | null> {
@@ -141,13 +143,13 @@ export function boolAnd(condition: RowValue<boolean | null>): Aggregate<boolean 
  *
  * @example
  * ```ts
- * import { boolOr, defineView } from 'prisma-dbsync'
- * import { User } from './generated/dbsync/index.ts'
+ * import { boolOr, defineView, gte } from 'prisma-dbsync'
+ * import { Visit } from './generated/dbsync/index.ts'
  *
- * export const somebody = defineView('somebody', (q) =>
- *   q.from({ u: User })
- *     .groupBy(({ u }) => [u.role])
- *     .select(({ u }) => ({ role: u.role, active: boolOr(u.active) })))
+ * export const loved = defineView('loved', (q) =>
+ *   q.from({ v: Visit })
+ *     .groupBy(({ v }) => [v.restaurantId])
+ *     .select(({ v }) => ({ id: v.restaurantId, loved: boolOr(gte(v.visitRating, 5)) })))
  * ```
  */
 export function boolOr(condition: RowValue<boolean | null>): Aggregate<boolean | null> {

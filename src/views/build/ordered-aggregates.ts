@@ -49,12 +49,12 @@ export function stringAgg(
  * @example
  * ```ts
  * import { asc, defineView, jsonAgg } from 'prisma-dbsync'
- * import { User } from './generated/dbsync/index.ts'
+ * import { Visit } from './generated/dbsync/index.ts'
  *
- * export const roles = defineView('roles', (q) =>
- *   q.from({ u: User })
- *     .groupBy(({ u }) => [u.active])
- *     .select(({ u }) => ({ active: u.active, roles: jsonAgg(u.role).orderBy(asc(u.id)) })))
+ * export const ratings = defineView('ratings', (q) =>
+ *   q.from({ v: Visit })
+ *     .groupBy(({ v }) => [v.restaurantId])
+ *     .select(({ v }) => ({ id: v.restaurantId, ratings: jsonAgg(v.visitRating).orderBy(asc(v.userId)) })))
  * ```
  */
 export function jsonAgg<T>(value: RowValue<T>): AggregateWithoutOrder<readonly JsonOf<T>[] | null> {

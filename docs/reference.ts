@@ -1,0 +1,113 @@
+import { existsSync } from 'node:fs'
+import { appendFile, rm } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { Application, type DeclarationReflection, type TypeDocOptions, UnknownType } from 'typedoc'
+import type ts from 'typescript'
+import { ERROR_CODES } from '../src/core/errors.ts'
+
+/*
+ * The API reference, made from the doc comments. Each file of `docs/topics` is a page of it, and says which names the
+ * page has; the test kit's page has whatever the kit exports.
+ */
+
+const ROOT = resolve(import.meta.dirname, '..')
+const TESTING = 'src/testing/index.ts'
+
+/** The pages in the order of the reference. */
+const TOPICS = [
+  'sync',
+  'reading-views',
+  'views',
+  'expressions',
+  'aggregates',
+  'changes',
+  'stores',
+  'errors',
+  'generated-code',
+]
+
+const OPTIONS = {
+  name: 'API reference',
+  tsconfig: join(ROOT, 'docs/tsconfig.json'),
+  plugin: ['typedoc-plugin-markdown'],
+  logLevel: 'Warn',
+  readme: 'none',
+  // Lines and commits would change with every change of the code.
+  disableSources: true,
+  disableGit: true,
+  excludeInternal: true,
+  excludeExternals: true,
+  alwaysCreateEntryPointModule: true,
+  sortEntryPoints: false,
+  sort: [],
+  groupOrder: ['Functions', 'Classes', 'Interfaces', 'Type Aliases', 'Variables'],
+  // Types that only compute other types have no section of their own.
+  validation: { notExported: false, invalidLink: true, notDocumented: false },
+} satisfies Partial<TypeDocOptions>
+
+/** What the Markdown plugin adds. */
+const MARKDOWN = {
+  router: 'module',
+  entryFileName: 'README',
+  hideBreadcrumbs: true,
+  hidePageHeader: true,
+  useCodeBlocks: true,
+  expandObjects: true,
+  parametersFormat: 'list',
+  interfacePropertiesFormat: 'list',
+  typeDeclarationFormat: 'list',
+}
+
+/** One page of the reference. */
+export interface ReferencePage {
+  /** The path of the file that exports the page's names, from the root of the project. */
+  readonly path: string
+  readonly names: readonly DeclarationReflection[]
+}
+
+/** The public names as TypeDoc sees them. */
+export interface Reference {
+  readonly pages: readonly ReferencePage[]
+  /** The sources as the compiler sees them. */
+  readonly program: ts.Program
+  /** Writes one Markdown file a page and an index into the folder, which is emptied first. */
+  write(folder: string): Promise<void>
+}
+
+/** Reads the sources; takes some seconds. Rejects if TypeDoc has anything to warn of, such as a link that leads nowhere. */
+export async function readReference(): Promise<Reference> {
+  const paths = TOPICS.map((topic) => `docs/topics/${topic}.ts`)
+  if (existsSync(join(ROOT, TESTING))) paths.push(TESTING)
+  const entryPoints = paths.map((path) => join(ROOT, path))
+  const app = await Application.bootstrapWithPlugins({ ...OPTIONS, ...MARKDOWN, entryPoints })
+  const entries = app.getEntryPoints()
+  const program = entries?.[0]?.program
+  if (entries === undefined || program === undefined) throw new Error('TypeDoc could not read the sources')
+  const project = app.converter.convert(entries)
+  app.validate(project)
+  if (app.logger.hasWarnings()) throw new Error('TypeDoc has warnings; they are above')
+  const modules = project.children ?? []
+  for (const module of modules) {
+    if (module.name.includes('index')) module.name = 'Testing'
+    // Its type would be the whole table, which the page has at its end.
+    const codes = module.children?.find(({ name }) => name === 'ERROR_CODES')
+    if (codes !== undefined) codes.type = new UnknownType('Record<ErrorCode, readonly [Recovery, string]>')
+  }
+  return {
+    pages: modules.map(({ children = [] }, index) => ({ path: paths[index] ?? '', names: children })),
+    program,
+    async write(folder) {
+      await rm(folder, { recursive: true, force: true })
+      await app.outputs.writeOutput({ name: 'markdown', path: folder }, project)
+      await appendFile(join(folder, 'Errors.md'), errorTable())
+    },
+  }
+}
+
+/** Every code with its recovery and its meaning, as Markdown. */
+function errorTable(): string {
+  const rows = Object.entries(ERROR_CODES).map(
+    ([code, [recovery, meaning]]) => `| \`${code}\` | ${recovery} | ${meaning} |`,
+  )
+  return ['', '## Codes', '', '| code | recovery | meaning |', '|---|---|---|', ...rows, ''].join('\n')
+}
