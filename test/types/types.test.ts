@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
-import { basename, join, resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { expect, test } from 'vitest'
 
 /** Files in a folder inside the project, so that imports resolve as they do for the project. */
@@ -183,29 +183,4 @@ test('what a limit lacks is told by name', async () => {
   })
   expect(output).toContain('"a limit needs a total order: add v.restaurantId to orderBy"')
   expect(output).toContain('"the columns have other names than in the first query"')
-})
-
-test('the examples in the documentation of the builder compile', async () => {
-  const folders = ['src/views', 'src/stores']
-  const names = await Promise.all(
-    folders.map(async (folder) =>
-      (await readdir(folder, { recursive: true })).map((name) => `${folder}/${name}`),
-    ),
-  )
-  const sources = names.flat().filter((name) => name.endsWith('.ts'))
-  const files: Record<string, string> = {
-    'prisma-dbsync.ts': "export * from '../../src/index.ts'",
-  }
-  for (const name of sources) {
-    const text = await readFile(name, 'utf8')
-    for (const [index, match] of [...text.matchAll(/@example\n \* ```ts\n(.*?)\n \* ```/gs)].entries()) {
-      files[`example-${index}-${basename(name)}`] = (match[1] ?? '')
-        .replaceAll(/^ \* ?/gm, '')
-        .replaceAll("'prisma-dbsync'", "'./prisma-dbsync.ts'")
-        .replaceAll("'./generated/dbsync/index.ts'", "'../../test/types/fixture.ts'")
-    }
-  }
-  expect(Object.keys(files).length).toBeGreaterThan(15)
-  const { output } = await compile(files)
-  expect(output).toBe('')
 })
