@@ -1,7 +1,15 @@
 import { existsSync } from 'node:fs'
 import { appendFile, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { Application, type DeclarationReflection, type TypeDocOptions, UnknownType } from 'typedoc'
+import {
+  Application,
+  type DeclarationReflection,
+  LiteralType,
+  type Reflection,
+  type TypeDocOptions,
+  UnionType,
+  UnknownType,
+} from 'typedoc'
 import type ts from 'typescript'
 import { ERROR_CODES } from '../src/core/errors.ts'
 
@@ -52,6 +60,8 @@ const MARKDOWN = {
   hideBreadcrumbs: true,
   hidePageHeader: true,
   useCodeBlocks: true,
+  // Its own count of equal headings is not that of every forge.
+  useHTMLAnchors: true,
   expandObjects: true,
   parametersFormat: 'list',
   interfacePropertiesFormat: 'list',
@@ -89,9 +99,7 @@ export async function readReference(): Promise<Reference> {
   const modules = project.children ?? []
   for (const module of modules) {
     if (module.name.includes('index')) module.name = 'Testing'
-    // Its type would be the whole table, which the page has at its end.
-    const codes = module.children?.find(({ name }) => name === 'ERROR_CODES')
-    if (codes !== undefined) codes.type = new UnknownType('Record<ErrorCode, readonly [Recovery, string]>')
+    shortenCodes(module)
   }
   return {
     pages: modules.map(({ children = [] }, index) => ({ path: paths[index] ?? '', names: children })),
@@ -102,6 +110,24 @@ export async function readReference(): Promise<Reference> {
       await appendFile(join(folder, 'Errors.md'), errorTable())
     },
   }
+}
+
+/** Of types that spell out all codes the name, since the page has the codes in a table. */
+function shortenCodes(reflection: Reflection): void {
+  if ('type' in reflection && (reflection.name === 'ERROR_CODES' || spellsOutCodes(reflection.type))) {
+    const name = reflection.name === 'ErrorCode' ? 'keyof typeof ERROR_CODES' : 'ErrorCode'
+    const table = 'Record<ErrorCode, readonly [Recovery, string]>'
+    reflection.type = new UnknownType(reflection.name === 'ERROR_CODES' ? table : name)
+  }
+  reflection.traverse((child) => {
+    shortenCodes(child)
+  })
+}
+
+function spellsOutCodes(type: unknown): boolean {
+  if (!(type instanceof UnionType)) return false
+  const codes = type.types.filter((part) => part instanceof LiteralType && String(part.value) in ERROR_CODES)
+  return codes.length === Object.keys(ERROR_CODES).length
 }
 
 /** Every code with its recovery and its meaning, as Markdown. */

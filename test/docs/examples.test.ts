@@ -40,8 +40,34 @@ export type Used = Decimal | DecimalLike | Same<1, 1> | ViewRow<typeof view>`,
   })
 }
 
+/**
+ * The blocks of TypeScript on a page. One that begins with an import stands alone; another goes on where the one before it
+ * ends.
+ */
+function examplesOfPage(page: string): Example[] {
+  const text = readFileSync(join(ROOT, page), 'utf8')
+  const examples: Example[] = []
+  for (const [, block = ''] of text.matchAll(/```ts\n([^]*?)```/g)) {
+    const last = examples.at(-1)
+    if (block.startsWith('import ') || last === undefined)
+      examples.push({ name: `${page} example ${examples.length + 1}`, code: block })
+    else examples[examples.length - 1] = { ...last, code: `${last.code}\n${block}` }
+  }
+  return examples
+}
+
+/** Pages with examples for users. Of the page of operators each call is looked at by itself. */
+function pages(): string[] {
+  const others = readdirSync(join(ROOT, 'docs')).filter(
+    (file) => file.endsWith('.md') && file !== 'operators.md',
+  )
+  return ['README.md', ...others.map((file) => `docs/${file}`)]
+}
+
 test('every example in the documentation compiles', async () => {
-  const examples = [...examplesOfComments(), ...examplesOfOperators()]
+  const ofPages = pages().flatMap(examplesOfPage)
+  expect(ofPages.length).toBeGreaterThan(9)
+  const examples = [...ofPages, ...examplesOfComments(), ...examplesOfOperators()]
   expect(examples.length).toBeGreaterThan(150)
   expect(await compileExamples(examples)).toBe('')
 })

@@ -11,7 +11,8 @@ export interface Example {
 }
 
 /**
- * Compiles examples, each a module of its own that imports the generated code from `./generated/`; resolves to what tsc
+ * Compiles examples, each a module of its own that imports the generated code from `./generated/` and the
+ * views of the running example from `./views.ts`; resolves to what tsc
  * reports, with the names of the examples, empty if all is well.
  */
 export async function compileExamples(examples: readonly Example[]): Promise<string> {
@@ -21,7 +22,7 @@ export async function compileExamples(examples: readonly Example[]): Promise<str
       file: `example${index}.ts`,
       name,
       // Without an import or an export it would share its names with the others.
-      code: `${code.replaceAll("'./generated/", "'../")}\nexport {}\n`,
+      code: `${code.replaceAll("'./generated/", "'../").replaceAll("'./views.ts'", "'../../examples/views.ts'")}\nexport {}\n`,
     }))
     for (const { file, code } of files) await writeFile(join(folder, file), code)
     const config = { extends: join(ROOT, 'tsconfig.json'), include: ['*.ts'], exclude: [] }
