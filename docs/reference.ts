@@ -3,9 +3,11 @@ import { appendFile, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import {
   Application,
+  Converter,
   type DeclarationReflection,
   LiteralType,
   type Reflection,
+  ReflectionKind,
   type TypeDocOptions,
   UnionType,
   UnknownType,
@@ -90,6 +92,11 @@ export async function readReference(): Promise<Reference> {
   if (existsSync(join(ROOT, TESTING))) paths.push(TESTING)
   const entryPoints = paths.map((path) => join(ROOT, path))
   const app = await Application.bootstrapWithPlugins({ ...OPTIONS, ...MARKDOWN, entryPoints })
+  // Before the names are put into groups.
+  app.converter.on(Converter.EVENT_RESOLVE_BEGIN, ({ project }) => {
+    const members = project.getReflectionsByKind(ReflectionKind.SomeMember)
+    for (const member of members) if (isForTypesAlone(member)) project.removeReflection(member)
+  })
   const entries = app.getEntryPoints()
   const program = entries?.[0]?.program
   if (entries === undefined || program === undefined) throw new Error('TypeDoc could not read the sources')
@@ -128,6 +135,11 @@ function spellsOutCodes(type: unknown): boolean {
   if (!(type instanceof UnionType)) return false
   const codes = type.types.filter((part) => part instanceof LiteralType && String(part.value) in ERROR_CODES)
   return codes.length === Object.keys(ERROR_CODES).length
+}
+
+/** Whether a member is nothing that a program can use. */
+function isForTypesAlone({ name, comment }: Reflection): boolean {
+  return name === '[EXPRESSION]' || comment?.summary[0]?.text.startsWith('Types only') === true
 }
 
 /** Every code with its recovery and its meaning, as Markdown. */

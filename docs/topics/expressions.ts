@@ -1,7 +1,8 @@
 /**
  * Functions of a row: each has the value, the digits and the errors of its SQL. The operators table
  * (`docs/operators.md`) has the SQL and the type of each. `defineView` checks their arguments; what it refuses it
- * refuses there, with VIEW.INVALID_DEFINITION, VIEW.NOT_EXACT or VIEW.UNSUPPORTED.
+ * refuses there, with VIEW.INVALID_DEFINITION, VIEW.NOT_EXACT or VIEW.UNSUPPORTED. Where nothing else is said, a
+ * function of null is null, and its result is nullable exactly if one of its arguments is.
  *
  * @module Expressions
  */

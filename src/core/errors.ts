@@ -98,7 +98,9 @@ export type ErrorCode = keyof typeof ERROR_CODES
 export class DbsyncError extends Error {
   override readonly name = 'DbsyncError'
   readonly code: ErrorCode
+  /** What the sync does about it; `fix`: a person must change something. */
   readonly recovery: Recovery
+  /** What the message says, as data. */
   readonly details: Readonly<Record<string, unknown>>
 
   constructor(

@@ -54,6 +54,7 @@ export interface RefreshProgress {
   readonly rows: number
   /** How many there will be about; null if nobody knows. */
   readonly estimatedRows: number | null
+  /** Rows a second since the reading began; null before there is a figure. */
   readonly rowsPerSecond: number | null
   /** About how long the rest takes, in milliseconds; null if that cannot be said. */
   readonly etaMs: number | null
@@ -62,6 +63,7 @@ export interface RefreshProgress {
 /** What a refresh has done. */
 export interface RefreshResult {
   readonly id: string
+  /** Rows read and merged. */
   readonly rows: number
   /** Where the stream stood when the last chunk was merged. */
   readonly lsn: Lsn

@@ -26,6 +26,7 @@ export interface TableProgress {
   readonly model: string
   /** `failed`: it was given up, and the views over it have stopped. */
   readonly state: 'pending' | 'reading' | 'covered' | 'failed'
+  /** Rows read so far. */
   readonly rows: number
   /** The planner's estimate of the table's rows; null if it has none. */
   readonly estimatedRows: number | null

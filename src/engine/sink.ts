@@ -55,7 +55,9 @@ export interface Sink {
   readonly kind: 'sink'
   /** Models by name; null for all. */
   readonly models: readonly string[] | null
+  /** Rows after which a batch ends. */
   readonly maxRows: number
+  /** Milliseconds after which a batch ends. */
   readonly maxMs: number
   /** The option of the same name. */
   upsert(model: string, rows: readonly unknown[]): HandlerResult

@@ -25,9 +25,11 @@ export interface SyncStatus {
   readonly position: Lsn
   /** How far the server is known to have come. */
   readonly received: Lsn
+  /** Bytes of WAL from `position` to `received`; 0 when caught up. */
   readonly lagBytes: number
   /** Now minus the commit time of the last transaction applied while there is lag; 0 when caught up. */
   readonly lagMs: number
+  /** The replication slot and how far it is confirmed; null while no stream runs. */
   readonly slot: { readonly name: string; readonly durable: boolean; readonly confirmed: Lsn } | null
   readonly publication: string
   /** Row changes of the stream that went into the views' tables since the start. */
@@ -35,6 +37,7 @@ export interface SyncStatus {
   readonly tables: readonly TableProgress[]
   /** Refreshes that are not done. */
   readonly refreshes: readonly RefreshProgress[]
+  /** Each view with its number of rows, null while it cannot be read, and the position that it shows. */
   readonly views: readonly {
     readonly name: string
     readonly readiness: ViewReadiness
@@ -45,6 +48,7 @@ export interface SyncStatus {
   readonly stores: readonly StoreStatus[]
   /** Transactions delivered that no snapshot has shown visible yet. */
   readonly unsettled: number
+  /** How often, since the start, a stream was lost or one could not be begun. */
   readonly reconnects: number
 }
 

@@ -46,6 +46,7 @@ export interface MemoryView<Row, Key, Match = never> {
   readonly readiness: ViewReadiness
   /** The content is what the view's SQL answers at this position. */
   readonly lsn: Lsn
+  /** How many rows there are. Throws: as `get`. */
   readonly size: number
   /**
    * Resolves with the view once it shows everything that was committed before `position`; without one, everything that the

@@ -88,6 +88,22 @@ test('every public name and method says in a sentence what it is', () => {
   expect(names(aboutItself)).toEqual([])
 })
 
+/** Names that say their unit. */
+const UNIT = /(?:Ms|Bytes|PerSecond)$|^(?:weeks|days|hours|minutes|seconds)$/
+
+test('every public figure and position says what it counts', () => {
+  const figures = reference.pages.flatMap(({ names: items }) =>
+    items.flatMap((item) =>
+      [...(item.children ?? []), ...childrenOfType(item)]
+        .filter(({ type }) => /\b(?:number|bigint|Lsn)\b/.test(type?.toString() ?? ''))
+        .map((member) => ({ name: `${item.name}.${member.name}`, member })),
+    ),
+  )
+  expect(figures.length).toBeGreaterThan(30)
+  const bare = figures.filter(({ member }) => member.comment === undefined && !UNIT.test(member.name))
+  expect(bare.map(({ name }) => name)).toEqual([])
+})
+
 test('every public function has an example, which imports the package', () => {
   const functions = documented.filter(({ kind }) => kind === 'function')
   expect(functions.length).toBeGreaterThan(70)
