@@ -104,8 +104,8 @@ export async function readReference(): Promise<Reference> {
   app.validate(project)
   if (app.logger.hasWarnings()) throw new Error('TypeDoc has warnings; they are above')
   const modules = project.children ?? []
-  for (const module of modules) {
-    if (module.name.includes('index')) module.name = 'Testing'
+  for (const [index, module] of modules.entries()) {
+    if (paths[index] === TESTING) module.name = 'Testing'
     shortenCodes(module)
   }
   return {
