@@ -439,13 +439,11 @@ test.each<[what: string, build: (q: Steps) => unknown, expected: string]>([
 })
 
 test('tables of another schema are refused wherever they stand', () => {
+  const X = { name: 'X', schema: 'public', pgName: 'X', values: [{ name: 'A', label: 'a' }] }
   const other = defineSchema({
     contract: sealContract({
       ...contract,
-      enums: [
-        ...contract.enums,
-        { name: 'X', schema: 'public', pgName: 'X', values: [{ name: 'A', label: 'a' }] },
-      ],
+      enums: [...contract.enums, X],
     }),
     Decimal,
   })
