@@ -1,4 +1,3 @@
-import { rmSync } from 'node:fs'
 import pg from 'pg'
 import { migrate } from '../test/support/migrate.ts'
 import { startEmbedded } from '../test/support/server.ts'
@@ -28,13 +27,9 @@ export async function benchServer(flags: readonly string[] = []): Promise<BenchS
   const server = await startEmbedded([...FLAGS, ...flags].flatMap((flag) => ['-c', flag]))
   const client = new pg.Client({ connectionString: server.url })
   client.on('error', () => {})
-  // A bench that is told to end stops the server but does not come to delete it.
-  const remove = (): void => rmSync(server.dataDir, { recursive: true, force: true })
-  process.once('exit', remove)
   const stop = async (): Promise<void> => {
     await client.end().catch(() => {})
     await server.stop()
-    process.off('exit', remove)
   }
   try {
     await client.connect()

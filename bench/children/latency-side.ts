@@ -2,7 +2,7 @@ import pg from 'pg'
 import { restaurantRating } from '../../examples/views.ts'
 import { schema } from '../../generated/dbsync/index.ts'
 import { createSync } from '../../src/engine/create-sync.ts'
-import { compareView, formatDifference } from '../../test/support/compare-view.ts'
+import { compareView, formatDifference } from '../../src/testing/compare-view.ts'
 import { nowNs, tell } from '../child-message.ts'
 
 // Our side of `latency`: a live view with a subscriber that notes when the visit of each restaurant is there.

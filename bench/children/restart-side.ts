@@ -4,7 +4,7 @@ import pg from 'pg'
 import { restaurantRating } from '../../examples/views.ts'
 import { schema } from '../../generated/dbsync/index.ts'
 import { createSync } from '../../src/engine/create-sync.ts'
-import { compareView, formatDifference } from '../../test/support/compare-view.ts'
+import { compareView, formatDifference } from '../../src/testing/compare-view.ts'
 import { startClocks, tell } from '../child-message.ts'
 
 // Both sides of `restart`: from start() until the view holds what was committed before, on a slot that was there. With a folder it

@@ -2,7 +2,7 @@ import pg from 'pg'
 import { grandTotal, restaurantRating, userSpend } from '../../examples/views.ts'
 import { schema } from '../../generated/dbsync/index.ts'
 import { createSync } from '../../src/engine/create-sync.ts'
-import { compareView, formatDifference } from '../../test/support/compare-view.ts'
+import { compareView, formatDifference } from '../../src/testing/compare-view.ts'
 import { startClocks, tell, type SideRun } from '../child-message.ts'
 import { startProfiler } from './profiler.ts'
 

@@ -1,5 +1,5 @@
 import { formatLsn } from 'prisma-dbsync'
-import { formatDifference } from '../../test/support/compare-view.ts'
+import { formatDifference } from '../../src/testing/compare-view.ts'
 import { HELP, parseOptions } from './options.ts'
 import { runDemo, type Verdict } from './run-demo.ts'
 import { createScreen } from './screen.ts'
@@ -12,8 +12,6 @@ const INTERRUPTED = 130
 function interruption(): AbortSignal {
   const stop = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    // The embedded server's package ends the process here before anything is cleaned up.
-    for (const listener of process.listeners(signal)) process.off(signal, listener)
     process.on(signal, () => stop.abort(new Error(signal)))
   }
   process.stdout.on('error', (error) => stop.abort(error))
@@ -62,5 +60,4 @@ function messageOf(error: unknown): string {
   return error.cause === undefined ? error.message : `${error.message}: ${messageOf(error.cause)}`
 }
 
-// The embedded server's package ends the process with code 0 as soon as it is idle.
-process.exit(await main())
+process.exitCode = await main()

@@ -10,7 +10,7 @@ import {
 } from 'prisma-dbsync'
 import type pg from 'pg'
 import { schema } from '../../generated/dbsync/index.ts'
-import { compareView, type Difference } from '../../test/support/compare-view.ts'
+import { compareView, type Difference } from '../../src/testing/compare-view.ts'
 import { grandTotal, restaurantRating, userSpend } from '../views.ts'
 import { openDatabase, PUBLICATION } from './demo-database.ts'
 import { bestOf, drawLeaderboard, summarize, type Rating } from './leaderboard.ts'

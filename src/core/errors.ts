@@ -74,6 +74,10 @@ export const ERROR_CODES = {
   'SYNC.SPILL_FAILED': ['fix', 'a transaction too large for memory could not be kept in a temporary file'],
   'GENERATOR.INVALID_OPTIONS': ['fix', 'an option of the generator block is not valid'],
   'GENERATOR.UNSUPPORTED_SCHEMA': ['fix', 'the Prisma schema has something that cannot be kept in sync'],
+  'TESTING.NO_SERVER': ['fix', 'no PostgreSQL for tests was found, or it could not be started'],
+  'TESTING.MIGRATIONS': ['fix', 'the migrations for a test database were not found, or failed'],
+  'TESTING.SCHEMA_DIFFERS': ['fix', 'the migrations do not make the tables of the generated schema'],
+  'TESTING.SYNC_LEFT_OPEN': ['fix', 'a sync was not closed before its test database was disposed of'],
   'INTERNAL.INVARIANT': ['fix', 'a bug in DBSync; please report it'],
 } as const satisfies Record<string, readonly [Recovery, string]>
 

@@ -1,5 +1,6 @@
 import type { AnyChange } from '../changes/change.ts'
 import { checkOptions, type SyncOptions, type ViewSet } from './options.ts'
+import { noteOptions } from './options-of.ts'
 import { SyncEngine } from './sync-engine.ts'
 import type { Sync } from './sync.ts'
 
@@ -36,10 +37,10 @@ export function createSync<
 >(
   options: SyncOptions<Views, Handlers, Changes>,
 ): Sync<Views, unknown extends Changes ? AnyChange : Changes> {
+  const checked = checkOptions(options)
+  const engine = new SyncEngine(checked)
+  noteOptions(engine, checked)
   // The engine makes one view for each definition and events for each model; only the types know which.
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion
-  return new SyncEngine(checkOptions(options)) as unknown as Sync<
-    Views,
-    unknown extends Changes ? AnyChange : Changes
-  >
+  return engine as unknown as Sync<Views, unknown extends Changes ? AnyChange : Changes>
 }

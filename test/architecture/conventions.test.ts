@@ -1,3 +1,4 @@
+import { dirname, posix } from 'node:path'
 import { expect, test } from 'vitest'
 import { ERROR_CODES } from '../../src/core/errors.ts'
 import { source, sources } from './sources.ts'
@@ -32,7 +33,10 @@ test('nothing is exported as default but what a tool asks for', () => {
   ])
 })
 
-test('there is one list of exports, the package itself', () => {
+/** What the package exports: for applications, and for their tests. */
+const ENTRIES = ['src/index.ts', 'src/testing/index.ts']
+
+test('there is one list of exports for each entry of the package', () => {
   const barrels = ALL.filter(({ code }) => {
     const rest = code.replaceAll(
       /export\s+(?:type\s+)?(?:\*|\{[^}]*\})(?:\s+as\s+\w+)?\s+from\s+'[^']+'/g,
@@ -40,7 +44,7 @@ test('there is one list of exports, the package itself', () => {
     )
     return rest.trim() === '' && code.trim() !== ''
   })
-  expect(barrels.map(({ path }) => path)).toEqual(['src/index.ts'])
+  expect(barrels.map(({ path }) => path)).toEqual(ENTRIES)
   expect(matching(SHIPPED, /export \* from/)).toEqual([])
 })
 
@@ -53,10 +57,15 @@ test('a file is named in kebab case', () => {
 
 /** The command line meets its process here; its commands are given a terminal. */
 const PROCESS = ['src/cli/main.ts', 'src/cli/process-terminal.ts']
+/** It runs inside of tests: it looks at their environment, and starts servers for them. */
+const TESTING = /^src\/testing\//
 
 test('the runtime writes to no console, ends no process and reads no environment', () => {
   expect(matching(SHIPPED, /\bconsole\./)).toEqual([])
-  expect(pathsOf(matching(RUNTIME, /\bprocess\.|\bglobalThis\./))).toEqual(PROCESS)
+  const touching = pathsOf(matching(RUNTIME, /\bprocess\.|\bglobalThis\./))
+  expect(touching.filter((path) => !TESTING.test(path))).toEqual(PROCESS)
+  const ending = matching(RUNTIME, /\bprocess\.(?:exit|on|once|prependListener|kill|abort)\b/)
+  expect(pathsOf(ending).filter((path) => !PROCESS.includes(path))).toEqual([])
 })
 
 test('every session is opened from the configuration that the TLS policy has passed', () => {
@@ -66,6 +75,8 @@ test('every session is opened from the configuration that the TLS policy has pas
     'src/postgres/raw-session.ts',
     // It makes one that is never connected, to have node-pg read a string.
     'src/postgres/resolve-connection.ts',
+    // As an application's own session, to a server for tests.
+    'src/testing/open-client.ts',
   ])
   for (const { path, code } of openers.slice(0, 2))
     expect([path, /clientConfig\(/.test(code)]).toEqual([path, true])
@@ -78,7 +89,7 @@ test('no code is made from text', () => {
 
 /** Who reads a clock, and what for. */
 const WALL_CLOCK = ['src/engine/progress.ts', 'src/replication/replication-session.ts']
-const MAY_WAIT = /^src\/(?:core\/backoff\.ts$|engine\/|postgres\/|replication\/)/
+const MAY_WAIT = /^src\/(?:core\/backoff\.ts$|engine\/|postgres\/|replication\/|testing\/)/
 
 test('the wall clock is read where a server asks for it or a lag is told, timers run above the line', () => {
   expect(pathsOf(matching(SHIPPED, /\bDate\.now\b|\bnew Date\(\)/))).toEqual(WALL_CLOCK)
@@ -102,18 +113,23 @@ test('every error is a DbsyncError; RangeError and its kind are for what no call
       name === 'DbsyncError' ? [] : [`${path}: ${name}`],
     ),
   )
-  expect(thrown).toEqual(['src/stores/change-feed.ts: RangeError'])
+  expect(thrown).toEqual([
+    'src/stores/change-feed.ts: RangeError',
+    // A failed assertion of a user's test, which shows rows.
+    'src/testing/verify-view.ts: ViewMismatchError',
+  ])
 })
 
 test('everything that the package exports is documented where it is defined', () => {
-  const index = source('src/index.ts')
-  const exported = [...index.code.matchAll(/export\s+(?:type\s+)?\{([^}]*)\}\s+from\s+'([^']+)'/g)].flatMap(
-    ([, names = '', target = '']) =>
-      names
-        .split(',')
-        .map((name) => name.trim().replace(/^type\s+/, ''))
-        .filter((name) => name !== '')
-        .map((name) => ({ name, path: `src/${target.replace(/^\.\//, '')}` })),
+  const exported = ENTRIES.flatMap((entry) =>
+    [...source(entry).code.matchAll(/export\s+(?:type\s+)?\{([^}]*)\}\s+from\s+'([^']+)'/g)].flatMap(
+      ([, names = '', target = '']) =>
+        names
+          .split(',')
+          .map((name) => name.trim().replace(/^type\s+/, ''))
+          .filter((name) => name !== '')
+          .map((name) => ({ name, path: posix.join(dirname(entry), target) })),
+    ),
   )
   expect(exported.length).toBeGreaterThan(40)
   const bare = exported.filter(({ name, path }) => {

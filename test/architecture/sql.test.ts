@@ -146,6 +146,9 @@ const SAFE: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     'this.#written.name': 'of tableName',
   },
   'src/stores/postgres/replace-table.ts': { old: 'of quoteIdentifier', next: 'of quoteIdentifier' },
+  'src/testing/read-both-sides.ts': { LOCK_MS: 'a number', "tables.join(', ')": 'of tableName' },
+  'src/testing/shown-view.ts': { "columns.join(', ')": 'quoted identifiers', table: 'of tableName' },
+  'src/testing/test-database.ts': { ACTIVE_SLOTS: 'a constant' },
   'src/views/sql/aggregate-sql.ts': {
     'writer.write(filter)': 'of writeExpression',
     'writeCall(aggregate, writer)': 'looked at like any other',

@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto'
 import { expect, test } from 'vitest'
-import { compareView, formatDifference } from '../support/compare-view.ts'
+import { compareView, formatDifference } from '../../src/testing/compare-view.ts'
 import { testDatabase } from '../support/database.ts'
 import { AGGREGATE_VIEWS } from './aggregate-views.ts'
 import { DDL, schema } from './fixture.ts'

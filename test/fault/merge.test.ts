@@ -13,7 +13,7 @@ import { ReplicationSession } from '../../src/replication/replication-session.ts
 import { createSlot } from '../../src/replication/slot.ts'
 import { readExportedSnapshot, readSnapshot } from '../../src/snapshot/read-snapshot.ts'
 import { compileViews } from '../../src/views/compile/compile.ts'
-import { compareView, formatDifference } from '../support/compare-view.ts'
+import { compareView, formatDifference } from '../../src/testing/compare-view.ts'
 import { testDatabase } from '../support/database.ts'
 import { exampleSync, expectExact } from '../support/views.ts'
 import { seedExample } from '../support/workload.ts'

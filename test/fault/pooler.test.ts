@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { testDatabase, type TestDatabase } from '../support/database.ts'
 import { proxy, until, within } from '../support/faults.ts'
-import { freePort } from '../support/server.ts'
+import { freePort } from '../../src/testing/embedded-server.ts'
 import { connect } from '../support/standby.ts'
 import { exampleSync } from '../support/views.ts'
 

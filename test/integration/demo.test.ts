@@ -8,7 +8,7 @@ import { parseOptions } from '../../examples/demo/options.ts'
 import { seed } from '../../examples/demo/seed.ts'
 import { grandTotal, restaurantRating, userSpend } from '../../examples/views.ts'
 import { schema } from '../../generated/dbsync/index.ts'
-import { compareView } from '../support/compare-view.ts'
+import { compareView } from '../../src/testing/compare-view.ts'
 import { testDatabase } from '../support/database.ts'
 
 const ROOT = resolve(import.meta.dirname, '../..')

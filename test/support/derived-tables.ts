@@ -3,7 +3,7 @@ import { sourceEnumTypes } from '../../src/stores/postgres/enum-types.ts'
 import { createTable, tableColumns, type TableName } from '../../src/stores/postgres/table-ddl.ts'
 import { storedViewOf } from '../../src/stores/stored-view.ts'
 import type { ViewDefinition } from '../../src/views/define-view.ts'
-import { TEXT_SETTINGS } from './canonical-text.ts'
+import { TEXT_SETTINGS } from '../../src/testing/canonical-text.ts'
 import type { TestDatabase } from './database.ts'
 
 /** Where the tests' derived tables stand. */

@@ -10,7 +10,7 @@ import {
 } from 'prisma-dbsync'
 import { expect } from 'vitest'
 import { Restaurant, schema, User, Visit } from '../../generated/dbsync/index.ts'
-import { compareView, formatDifference } from './compare-view.ts'
+import { compareView, formatDifference } from '../../src/testing/compare-view.ts'
 import type { TestDatabase } from './database.ts'
 import { sleep, until } from './faults.ts'
 import { seedExample } from './workload.ts'

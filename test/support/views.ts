@@ -1,7 +1,6 @@
-import { expect } from 'vitest'
 import { createSync, type Sync, type SyncEvent, type ViewDefinition, type ViewSet } from 'prisma-dbsync'
 import { schema } from '../../generated/dbsync/index.ts'
-import { compareView, formatDifference } from './compare-view.ts'
+import { verifyView } from '../../src/testing/verify-view.ts'
 import type { TestDatabase } from './database.ts'
 import { exampleViews } from './example-views.ts'
 
@@ -29,14 +28,7 @@ export async function expectExact(
   sync: Sync<typeof exampleViews>,
   views: ViewSet = exampleViews,
 ): Promise<void> {
-  await sync.catchUp()
-  const client = await db.connect()
-  const found: string[] = []
-  const live: Readonly<Record<string, { rows(): Iterable<unknown> }>> = sync.views
-  for (const [name, view] of Object.entries<ViewDefinition>(views)) {
-    const differences = await compareView(view, live[name]?.rows() ?? [], client)
-    found.push(...differences.map(formatDifference))
+  for (const view of Object.values<ViewDefinition>(views)) {
+    await verifyView(sync, view, { connection: db.url })
   }
-  await client.end()
-  expect(found).toEqual([])
 }

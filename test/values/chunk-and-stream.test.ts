@@ -1,7 +1,7 @@
 import { expect, test, vi } from 'vitest'
 import { createSync, type AnyChange } from 'prisma-dbsync'
 import type { ColumnContract, ModelContract, Schema } from '../../src/contract/schema-contract.ts'
-import { textOfPublic, textOfServer, TEXT_SETTINGS } from '../support/canonical-text.ts'
+import { textOfPublic, textOfServer, TEXT_SETTINGS } from '../../src/testing/canonical-text.ts'
 import { testDatabase, type TestDatabase } from '../support/database.ts'
 import { until } from '../support/faults.ts'
 import { createTables, everyType, insertRows, rowsOf, tableOf, VALUES_A_TYPE, wholeView } from './fixture.ts'

@@ -15,7 +15,7 @@ import { jsonOfText } from '../../src/stores/redis/json-of-text.ts'
 import type { StoredColumn } from '../../src/stores/view-store.ts'
 import { makeRowsJson } from '../../src/views/compile/rows-json.ts'
 import { makeRowsReader, rowsText } from '../../src/views/compile/show-rows.ts'
-import { TEXT_SETTINGS } from '../support/canonical-text.ts'
+import { TEXT_SETTINGS } from '../../src/testing/canonical-text.ts'
 import { testDatabase, type TestDatabase } from '../support/database.ts'
 import { createTables, everyType, insertRows, rowsOf, tableOf } from './fixture.ts'
 

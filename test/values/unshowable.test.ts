@@ -11,7 +11,7 @@ import {
   type SyncEvent,
 } from 'prisma-dbsync'
 import type { ModelContract, Schema } from '../../src/contract/schema-contract.ts'
-import { compareView } from '../support/compare-view.ts'
+import { compareView } from '../../src/testing/compare-view.ts'
 import { testDatabase } from '../support/database.ts'
 import { until } from '../support/faults.ts'
 import { valuesOf } from './arbitraries.ts'

@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto'
 import { createSync } from 'prisma-dbsync'
 import { expect, test } from 'vitest'
-import { compareView, formatDifference } from '../../support/compare-view.ts'
+import { compareView, formatDifference } from '../../../src/testing/compare-view.ts'
 import { testDatabase } from '../../support/database.ts'
 import { randomChoice } from './covering-array.ts'
 import { definePair, Refusals, type Defined } from './define-pairs.ts'

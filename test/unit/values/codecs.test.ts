@@ -7,7 +7,7 @@ import { sameValue } from '../../../src/values/same-value.ts'
 import type { Column } from '../../../src/zset/column.ts'
 import { Interner } from '../../../src/zset/interner.ts'
 import { SourceTable } from '../../../src/zset/source-table.ts'
-import { TEXT_SETTINGS } from '../../support/canonical-text.ts'
+import { TEXT_SETTINGS } from '../../../src/testing/canonical-text.ts'
 import { testDatabase } from '../../support/database.ts'
 
 interface Case {

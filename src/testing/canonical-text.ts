@@ -1,7 +1,7 @@
 import pg from 'pg'
-import { enumOf } from '../../src/contract/lookup.ts'
-import type { Schema } from '../../src/contract/schema-contract.ts'
-import type { TypeIr } from '../../src/views/view-ir.ts'
+import { enumOf } from '../contract/lookup.ts'
+import type { Schema } from '../contract/schema-contract.ts'
+import type { TypeIr } from '../views/view-ir.ts'
 
 /**
  * One text for one value, from both sides: what the server prints and what a view shows. It shares no code with the

@@ -1,5 +1,5 @@
-import type { Schema } from '../../src/contract/schema-contract.ts'
-import type { NestedIr, TypeIr } from '../../src/views/view-ir.ts'
+import type { Schema } from '../contract/schema-contract.ts'
+import type { NestedIr, TypeIr } from '../views/view-ir.ts'
 import { textOfPublic, textOfServer } from './canonical-text.ts'
 
 /** The canonical text of a nested result as the server's JSON has it. */

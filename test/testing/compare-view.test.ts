@@ -4,8 +4,8 @@ import { avg, count, max, sum } from '../../src/views/build/aggregates.ts'
 import { eq } from '../../src/views/build/comparisons.ts'
 import { defineView } from '../../src/views/define-view.ts'
 import { DDL, Restaurant, Sample, User, Visit } from '../types/fixture.ts'
-import { compareView, formatDifference } from './compare-view.ts'
-import { testDatabase } from './database.ts'
+import { compareView, formatDifference } from '../../src/testing/compare-view.ts'
+import { testDatabase } from '../support/database.ts'
 
 const everyType = defineView('every_type', (q) =>
   q.from({ s: Sample }).select(({ s: { citext: _citext, money: _money, ...columns } }) => ({ ...columns })),

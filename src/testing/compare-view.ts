@@ -1,6 +1,7 @@
 import type pg from 'pg'
-import type { ViewDefinition } from '../../src/views/define-view.ts'
-import { queryOutputs } from '../../src/views/query-outputs.ts'
+import type { ViewDefinition } from '../views/define-view.ts'
+import { queryOutputs } from '../views/query-outputs.ts'
+import { formatRow } from './format-row.ts'
 import { TEXT_SETTINGS, textOfPublic, textOfServer } from './canonical-text.ts'
 import { nestedOfPublic, nestedOfServer } from './nested-text.ts'
 
@@ -29,14 +30,51 @@ export async function compareView(
   rows: Iterable<unknown>,
   client: pg.ClientBase,
 ): Promise<Difference[]> {
-  const onServer = await rowsOnServer(view, client)
-  const shown = [...rows].map((row) => publicRow(view, row))
+  return compareRows(view, await rowsOfSql(view, client), rowsOfView(view, rows))
+}
+
+/** The rows of a view's SQL, in its order; or of another statement that gives the same columns. */
+export async function rowsOfSql(
+  view: ViewDefinition,
+  client: pg.ClientBase,
+  sql: string = view.sql,
+): Promise<ComparedRow[]> {
+  await client.query(TEXT_SETTINGS)
+  const { rows } = await client.query<(string | null)[]>({
+    text: sql,
+    rowMode: 'array',
+    types: { getTypeParser: () => (text: string) => text },
+  })
+  return rows.map((row) =>
+    Object.fromEntries(
+      queryOutputs(view.ir.query).map(({ name, expression }, index) => [
+        name,
+        expression.kind === 'nested'
+          ? nestedOfServer(view.schema, expression, JSON.parse(row[index] ?? 'null'))
+          : textOfServer(view.schema, expression.type, row[index] ?? null),
+      ]),
+    ),
+  )
+}
+
+/** Rows as a view shows them, in its order. */
+export function rowsOfView(view: ViewDefinition, rows: Iterable<unknown>): ComparedRow[] {
+  return Array.from(rows, (row) => publicRow(view, row))
+}
+
+/** The differences between two readings of one view; empty if they are the same. `isOrdered`: whether the order counts where the view has one. */
+export function compareRows(
+  view: ViewDefinition,
+  onServer: readonly ComparedRow[],
+  shown: readonly ComparedRow[],
+  isOrdered = true,
+): Difference[] {
   const expected = new Multiset()
   for (const row of onServer) expected.add(row)
   const extra = new Multiset()
   for (const row of shown) if (!expected.remove(row)) extra.add(row)
   const differences = pair(view, [...expected.rows()], [...extra.rows()])
-  return differences.length > 0 ? differences : misplaced(view, onServer, shown)
+  return differences.length > 0 || !isOrdered ? differences : misplaced(view, onServer, shown)
 }
 
 /** The first row that stands elsewhere than on the server, by the columns of ORDER BY; rows that tie may be swapped. */
@@ -73,31 +111,6 @@ export function formatDifference({ view, expected, actual }: Difference): string
     (name) => `${name} is ${actual[name] ?? 'absent'}, on the server ${expected[name] ?? 'absent'}`,
   )
   return `${view}: ${columns.join('; ')} in ${formatRow(right)}`
-}
-
-function formatRow(row: Readonly<Record<string, string | undefined>>): string {
-  return `{ ${Object.entries(row)
-    .map(([name, text]) => `${name}: ${text}`)
-    .join(', ')} }`
-}
-
-async function rowsOnServer(view: ViewDefinition, client: pg.ClientBase): Promise<ComparedRow[]> {
-  await client.query(TEXT_SETTINGS)
-  const { rows } = await client.query<(string | null)[]>({
-    text: view.sql,
-    rowMode: 'array',
-    types: { getTypeParser: () => (text: string) => text },
-  })
-  return rows.map((row) =>
-    Object.fromEntries(
-      queryOutputs(view.ir.query).map(({ name, expression }, index) => [
-        name,
-        expression.kind === 'nested'
-          ? nestedOfServer(view.schema, expression, JSON.parse(row[index] ?? 'null'))
-          : textOfServer(view.schema, expression.type, row[index] ?? null),
-      ]),
-    ),
-  )
 }
 
 function publicRow(view: ViewDefinition, row: unknown): ComparedRow {

@@ -1,0 +1,7 @@
+export type { ChangeMatch, ChangeRecorder, MatchedChange, RecordedTransaction } from './change-recorder.ts'
+export { compareView, formatDifference, type ComparedRow, type Difference } from './compare-view.ts'
+export { recordChanges } from './record-changes.ts'
+export type { LiveView, ShownOptions, VerifiedSync } from './shown-view.ts'
+export { testDatabase, type TestDatabase, type TestDatabaseOptions } from './test-database.ts'
+export { startTestServer, type TestServer, type TestServerOptions } from './test-server.ts'
+export { verifyView, ViewMismatchError, type VerifyOptions } from './verify-view.ts'
