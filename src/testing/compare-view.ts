@@ -1,7 +1,7 @@
 import type pg from 'pg'
 import type { ViewDefinition } from '../views/define-view.ts'
 import { queryOutputs } from '../views/query-outputs.ts'
-import { formatRow } from './format-row.ts'
+import { formatRow, splitColumns } from './format-row.ts'
 import { TEXT_SETTINGS, textOfPublic, textOfServer } from './canonical-text.ts'
 import { nestedOfPublic, nestedOfServer } from './nested-text.ts'
 
@@ -54,12 +54,7 @@ export async function rowsOfSql(
   client: pg.ClientBase,
   sql: string = view.sql,
 ): Promise<ComparedRow[]> {
-  await client.query(TEXT_SETTINGS)
-  const { rows } = await client.query<(string | null)[]>({
-    text: sql,
-    rowMode: 'array',
-    types: { getTypeParser: () => (text: string) => text },
-  })
+  const rows = await printedRows(client, sql)
   return rows.map((row) =>
     Object.fromEntries(
       queryOutputs(view.ir.query).map(({ name, expression }, index) => [
@@ -70,6 +65,20 @@ export async function rowsOfSql(
       ]),
     ),
   )
+}
+
+/** The rows of a statement as the server prints them, under settings that print every digit. */
+export async function printedRows(
+  client: pg.ClientBase,
+  sql: string,
+): Promise<readonly (readonly (string | null)[])[]> {
+  await client.query(TEXT_SETTINGS)
+  const { rows } = await client.query<(string | null)[]>({
+    text: sql,
+    rowMode: 'array',
+    types: { getTypeParser: () => (text: string) => text },
+  })
+  return rows
 }
 
 /** Rows as a view shows them, in its order. */
@@ -127,11 +136,7 @@ function misplaced(
 export function formatDifference({ view, expected, actual }: Difference): string {
   if (expected === null) return `${view}: the server has no row ${formatRow(actual ?? {})}`
   if (actual === null) return `${view}: the view lacks the row ${formatRow(expected)}`
-  const names = [...new Set([...Object.keys(expected), ...Object.keys(actual)])]
-  const wrong = names.filter((name) => expected[name] !== actual[name])
-  const right = Object.fromEntries(
-    names.filter((name) => !wrong.includes(name)).map((name) => [name, actual[name]]),
-  )
+  const { wrong, right } = splitColumns(expected, actual)
   const columns = wrong.map(
     (name) => `${name} is ${actual[name] ?? 'absent'}, on the server ${expected[name] ?? 'absent'}`,
   )

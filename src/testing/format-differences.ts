@@ -1,5 +1,5 @@
 import type { Difference } from './compare-view.ts'
-import { formatRow } from './format-row.ts'
+import { formatRow, splitColumns } from './format-row.ts'
 
 /** Differences for people: first how many of which kind, then the first ones, each with the columns that are wrong. */
 export function formatDifferences(differences: readonly Difference[], maxRows: number): string {
@@ -30,12 +30,10 @@ export function rowsText(count: number): string {
 function describe({ expected, actual }: Difference): string {
   if (actual === null) return `  missing  ${formatRow(expected ?? {})}`
   if (expected === null) return `  too many ${formatRow(actual)}`
-  const names = [...new Set([...Object.keys(expected), ...Object.keys(actual)])]
-  const wrong = names.filter((name) => expected[name] !== actual[name])
-  const right = names.filter((name) => !wrong.includes(name))
+  const { wrong, right } = splitColumns(expected, actual)
   const lines = wrong.map(
     (name) => `    ${name}: is ${actual[name] ?? 'absent'}, must be ${expected[name] ?? 'absent'}`,
   )
-  const place = formatRow(Object.fromEntries(right.map((name) => [name, expected[name] ?? ''])))
+  const place = formatRow(right)
   return [`  wrong    ${place}`, ...lines].join('\n')
 }

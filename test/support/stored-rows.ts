@@ -3,7 +3,8 @@ import type { RowTexts } from '../../src/ivm/pending-rows.ts'
 import type { ViewDefinition } from '../../src/views/define-view.ts'
 import { queryOutputs } from '../../src/views/query-outputs.ts'
 import type { TypeIr } from '../../src/views/view-ir.ts'
-import { arrayElements, TEXT_SETTINGS } from '../../src/testing/canonical-text.ts'
+import { arrayElements } from '../../src/testing/canonical-text.ts'
+import { printedRows } from '../../src/testing/compare-view.ts'
 
 /** The rows on which a store and a view's SQL on the server now disagree, text for text, in a line each. */
 export async function storedDifferences(
@@ -11,13 +12,8 @@ export async function storedDifferences(
   stored: Iterable<RowTexts>,
   client: pg.ClientBase,
 ): Promise<readonly string[]> {
-  await client.query(TEXT_SETTINGS)
   const outputs = queryOutputs(view.ir.query)
-  const { rows } = await client.query<(string | null)[]>({
-    text: view.sql,
-    rowMode: 'array',
-    types: { getTypeParser: () => (text: string) => text },
-  })
+  const rows = await printedRows(client, view.sql)
   const canonical = (row: RowTexts): string =>
     JSON.stringify(row.map((text, at) => canonicalText(text, outputs[at]?.expression.type)))
   const expected = new Set(rows.map(canonical))
