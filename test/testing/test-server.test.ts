@@ -84,13 +84,17 @@ test.for(['end', 'wait'] as const)(
     const folder = join(temp, ending)
     await mkdir(folder)
     const { child, url } = await startChild(ending, folder)
-    expect(url).toMatch(/^postgresql:/)
-    if (ending === 'wait') {
-      await until(async () => (await answers(url)) && (await serversIn(folder)).length === 1)
+    try {
+      expect(url).toMatch(/^postgresql:/)
+      if (ending === 'wait') {
+        await until(async () => (await answers(url)) && (await serversIn(folder)).length === 1)
+        child.kill('SIGKILL')
+      }
+      if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
+      expect([child.exitCode, child.signalCode]).toEqual({ end: [0, null], wait: [null, 'SIGKILL'] }[ending])
+    } finally {
       child.kill('SIGKILL')
     }
-    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
-    expect([child.exitCode, child.signalCode]).toEqual({ end: [0, null], wait: [null, 'SIGKILL'] }[ending])
     await until(async () => (await serversIn(folder)).length === 0, 30_000)
     expect(await answers(url)).toBe(false)
   },
