@@ -1,8 +1,8 @@
+import { mayBeAbsent } from '../src/contract/may-be-absent.ts'
 import type { ColumnContract, ModelContract } from '../src/contract/schema-contract.ts'
 import { docComment } from './doc-comment.ts'
 import { quote } from './emit-contract.ts'
 import type { LocalNames } from './emit.ts'
-import { mayBeOutOfLine } from './native-type.ts'
 
 /**
  * The types of one model: its row as Prisma Client returns it, its key, what an update and a delete know,
@@ -62,11 +62,6 @@ export function emitModel(
 /** Whether an update may leave out values of the model: then `After` is another type than `Row`. */
 export function lacksValues(model: ModelContract): boolean {
   return model.columns.some((column) => mayBeAbsent(model, column))
-}
-
-/** The WAL always carries a key, even one that is stored out of line. */
-function mayBeAbsent(model: ModelContract, column: ColumnContract): boolean {
-  return !model.key.includes(column.field) && mayBeOutOfLine(column)
 }
 
 function emitChanges(name: string, after: string, local: LocalNames): readonly string[] {

@@ -2,6 +2,7 @@ import { parseContract } from '../src/contract/parse-contract.ts'
 import type { GeneratorInput } from './datamodel.ts'
 import { emitContractJson } from './emit-contract.ts'
 import { emit } from './emit.ts'
+import { emitSchemas } from './emit-schemas.ts'
 import { fromDmmf } from './from-dmmf.ts'
 import { checkNames } from './names.ts'
 import { readOptions } from './options.ts'
@@ -43,5 +44,6 @@ export function generate(input: GeneratorInput): Generated {
     ['index.ts', emit(documented)],
     ['contract.json', emitContractJson(documented.contract)],
   ])
+  if (options.schemas === 'zod') files.set('schemas.ts', emitSchemas(documented, { importExtension: 'ts' }))
   return { folder, files, notes: report.notes }
 }

@@ -6,6 +6,8 @@ import type { SchemaText } from './schema-text.ts'
 const optionsForm = z.strictObject({
   /** The Postgres schema of models and enums that have no `@@schema`. */
   defaultSchema: z.string().min(1, 'it must not be empty').default('public'),
+  /** Whether to emit codecs for rows, keys and changes as JSON, in a file of their own. */
+  schemas: z.enum(['none', 'zod']).default('none'),
 })
 
 /** The options of the generator block, with their defaults. */

@@ -60,6 +60,7 @@ export type { ColumnsOptions, StoreOptions, StoreTarget, TableOptions } from './
 export type { StoreState, StoreStatus } from './engine/store-writer.ts'
 export type { SyncEvent, SyncState } from './engine/sync-event.ts'
 export { uninstall, type Uninstalled, type UninstallOptions } from './engine/uninstall.ts'
+export { changeCodec, keyCodec, rowCodec, type JsonCodec } from './json/json-codecs.ts'
 export type { ConnectionOptions } from './postgres/resolve-connection.ts'
 export type { AdviceCode, Finding, Severity } from './postgres/finding.ts'
 export type { SyncTransaction } from './engine/transaction-feed.ts'

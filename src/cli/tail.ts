@@ -1,12 +1,12 @@
 import type { Command } from 'commander'
 import { DbsyncError } from '../core/errors.ts'
-import { formatLsn } from '../core/lsn.ts'
 import { defineSchema } from '../contract/define-schema.ts'
 import type { AnyChange } from '../changes/change.ts'
 import { createSync } from '../engine/create-sync.ts'
 import { Deferred } from '../engine/deferred.ts'
 import { pickModels } from '../engine/set-up.ts'
 import type { SyncEvent } from '../engine/sync-event.ts'
+import { changeWriter, type AnyChangeJson } from '../json/change-form.ts'
 import { ExactDecimal } from './exact-decimal.ts'
 import { surroundings, withContract, withPublication, type ContractOptions } from './shared-options.ts'
 import type { Terminal } from './terminal.ts'
@@ -47,13 +47,16 @@ function readLimit(text: string): number {
 async function tail(names: readonly string[], options: TailOptions, terminal: Terminal): Promise<void> {
   const { contract, connection } = await surroundings(options, terminal)
   const models = pickModels(contract, names).map(({ model }) => model)
+  const schema = defineSchema({ contract, Decimal: ExactDecimal })
+  const write = changeWriter(schema)
   const ended = new Deferred()
   let left = options.limit ?? Infinity
   const print = async (change: AnyChange): Promise<void> => {
     // Not handled: a durable slot is not to be confirmed past what was printed.
     if (left === 0) throw new DbsyncError('SYNC.CLOSED', 'The limit is reached.')
     left -= 1
-    await terminal.print(options.json === true ? asJson(change) : asLine(change))
+    const json = write(change)
+    await terminal.print(options.json === true ? toJson(json) : asLine(json))
     if (left === 0) ended.resolve()
   }
   const ops = options.snapshot === true ? (['read', ...OPS] as const) : OPS
@@ -63,7 +66,7 @@ async function tail(names: readonly string[], options: TailOptions, terminal: Te
   const signal = terminal.interrupt()
   signal.addEventListener('abort', () => ended.resolve(), { once: true })
   const sync = createSync({
-    schema: defineSchema({ contract, Decimal: ExactDecimal }),
+    schema,
     connection,
     allowInsecure: options.allowInsecure === true,
     handlers,
@@ -98,16 +101,11 @@ function report(event: SyncEvent, terminal: Terminal): void {
     terminal.note(`${event.error.code}: ${event.error.message} Reconnecting.`)
 }
 
-function asJson(change: AnyChange): string {
-  return toJson({ ...change, tx: { ...change.tx, lsn: formatLsn(change.tx.lsn) } })
-}
-
-function asLine(change: AnyChange): string {
-  const { tx } = change
-  const parts = [tx.commitTime.toISOString(), formatLsn(tx.lsn), `${change.model}.${change.op}`]
-  if (change.op !== 'truncate') parts.push(toJson(change.key))
-  if ('after' in change) parts.push('after', toJson(change.after))
-  if ('before' in change && change.before !== undefined) parts.push('before', toJson(change.before))
-  if (change.op === 'update' && change.changed !== undefined) parts.push('changed', change.changed.join(','))
+function asLine({ model, op, key, before, after, changed, tx }: AnyChangeJson): string {
+  const parts = [tx.commitTime, tx.lsn, `${model}.${op}`]
+  if (key !== undefined) parts.push(toJson(key))
+  if (after !== undefined) parts.push('after', toJson(after))
+  if (before !== undefined) parts.push('before', toJson(before))
+  if (changed !== undefined) parts.push('changed', changed.join(','))
   return parts.join(' ')
 }

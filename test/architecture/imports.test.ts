@@ -23,6 +23,7 @@ const LAW: Readonly<Record<string, Floor>> = {
   wal: { floors: ['core'] },
   snapshot: { floors: ['core', 'contract', 'postgres', 'wal'], packages: ['node:crypto'] },
   changes: { floors: ['core', 'contract', 'values', 'zset', 'postgres', 'wal', 'snapshot'] },
+  json: { floors: ['core', 'contract', 'values', 'changes'], packages: ['zod'] },
   ivm: { floors: ['core', 'contract', 'values', 'zset'] },
   views: { floors: ['core', 'contract', 'values', 'zset', 'ivm'], packages: ['node:crypto'] },
   stores: {
@@ -73,7 +74,7 @@ const LAW: Readonly<Record<string, Floor>> = {
     ],
   },
   cli: {
-    floors: ['core', 'contract', 'postgres', 'changes', 'views', 'stores', 'engine'],
+    floors: ['core', 'contract', 'postgres', 'changes', 'json', 'views', 'stores', 'engine'],
     packages: ['commander', 'node:fs/promises', 'node:module', 'node:path', 'node:url', 'zod'],
   },
   // For users' tests; nothing here imports it.
@@ -98,7 +99,9 @@ const LAW: Readonly<Record<string, Floor>> = {
       'testcontainers',
     ],
   },
-  index: { floors: ['core', 'contract', 'postgres', 'changes', 'views', 'stores', 'client', 'engine'] },
+  index: {
+    floors: ['core', 'contract', 'postgres', 'changes', 'json', 'views', 'stores', 'client', 'engine'],
+  },
 }
 
 /** The view's IR is plain data that the planner hands to the operators; its types may be named there. */

@@ -46,10 +46,12 @@ for (const [name, models] of [
       status: 0,
       output: expect.stringMatching(/Generated DBSync \(\d+\.\d+\.\d+\)/),
     })
-    const file = await readFile(join(space.path, 'out/dbsync/index.ts'), 'utf8')
-    expect(file).toBe(await readFile(`test/generator/fixtures/${name}/index.ts`, 'utf8'))
+    for (const file of ['index.ts', 'schemas.ts']) {
+      const text = await readFile(join(space.path, 'out/dbsync', file), 'utf8')
+      expect(text).toBe(await readFile(`test/generator/fixtures/${name}/${file}`, 'utf8'))
+    }
     await space.write('equality.ts', equalityOf(models))
-    expect(await compile(space, ['out/dbsync/index.ts', 'equality.ts'])).toBe('')
+    expect(await compile(space, ['out/dbsync/schemas.ts', 'equality.ts'])).toBe('')
   })
 }
 

@@ -27,9 +27,22 @@ test('every native type gives the committed file', async () => {
   await expect(file).toMatchFileSnapshot('./fixtures/native-types/index.ts')
 })
 
+test.each([
+  ['rich', { defaultSchema: 'app' }],
+  ['native-types', {}],
+])('the codecs of "%s" are the committed file, and are there if they are asked for', async (name, config) => {
+  const schema = await fixture(name)
+  const { files } = generate(inputOf(schema, { config: { ...config, schemas: 'zod' } }))
+  await expect(files.get('schemas.ts')).toMatchFileSnapshot(`./fixtures/${name}/schemas.ts`)
+  expect(files.get('index.ts')).toBe(emitted(schema, config))
+  expect([...generate(inputOf(schema, { config })).files.keys()]).not.toContain('schemas.ts')
+})
+
 test('a schema without models still gives a module', async () => {
   const file = emitted(schemaOf('enum Lonely {\n  A\n}'))
   await expect(file).toMatchFileSnapshot('./fixtures/no-models/index.ts')
+  const { files } = generate(inputOf(schemaOf('enum Lonely {\n  A\n}'), { config: { schemas: 'zod' } }))
+  await expect(files.get('schemas.ts')).toMatchFileSnapshot('./fixtures/no-models/schemas.ts')
 })
 
 test('the order of blocks in the schema changes nothing', () => {

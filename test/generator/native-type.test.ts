@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { expect, test } from 'vitest'
 import { generate } from '../../generators/generate.ts'
 import { fromDmmf } from '../../generators/from-dmmf.ts'
-import { mayBeOutOfLine } from '../../generators/native-type.ts'
+import { mayBeOutOfLine } from '../../src/contract/may-be-absent.ts'
 import { QUOTED_KEYWORDS, quoteIdentifier } from '../../generators/quote-identifier.ts'
 import { createReport } from '../../generators/report.ts'
 import { readSchemaText } from '../../generators/schema-text.ts'
@@ -14,7 +14,8 @@ function contractOf(schema: string): SchemaContract {
   const input = inputOf(schema)
   generate(input)
   const text = readSchemaText(schema)
-  return fromDmmf(input.dmmf.datamodel, text, { defaultSchema: 'public' }, createReport()).contract
+  return fromDmmf(input.dmmf.datamodel, text, { defaultSchema: 'public', schemas: 'none' }, createReport())
+    .contract
 }
 
 /** What the catalog says of every table, in the words of the contract. */
