@@ -97,7 +97,10 @@ function elementsOf(schema: Schema, column: ColumnContract): fc.Arbitrary<unknow
     case 'BigInt':
       return fc.bigInt(-(2n ** 63n), 2n ** 63n - 1n)
     case 'Float':
-      return base === 'real' ? fc.float() : fc.double()
+      return fc.oneof(
+        { weight: 2, arbitrary: base === 'real' ? fc.float() : fc.double() },
+        fc.constantFrom(-0, Number.NaN, Infinity, -Infinity),
+      )
     case 'Boolean':
       return fc.boolean()
     case 'Decimal':

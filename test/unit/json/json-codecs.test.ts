@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises'
 import { Decimal } from '@prisma/client/runtime/client'
 import {
   changeCodec,
@@ -10,6 +11,7 @@ import {
 } from 'prisma-dbsync'
 import { expect, test } from 'vitest'
 import * as z from 'zod'
+import { schema as example } from '../../../generated/dbsync/index.ts'
 
 /** A schema of one model with a key and these columns. */
 function schemaWith(...columns: readonly Partial<ColumnContract>[]): Schema {
@@ -150,6 +152,27 @@ test('null is a value of nullable columns and of JSON documents, not of others a
     v: ['a', null],
   })
   expect(error?.issues).toMatchObject([{ path: ['v', 1], code: 'invalid_type' }])
+})
+
+test('the change that the documentation shows is one', async () => {
+  const json: unknown = JSON.parse(
+    /```json\n(\{"model".*)\n```/.exec(await readFile('docs/handlers.md', 'utf8'))?.[1] ?? '',
+  )
+  const codec = changeCodec(example)
+  expect(codec.decode(json)).toMatchObject({ model: 'Visit', op: 'update', tx: { xid: 741n, seq: 0 } })
+  expect(codec.encode(codec.decode(json))).toEqual(json)
+})
+
+test('floats that JSON has no number for are named, zero with a sign among them', () => {
+  const codec = rowCodec<unknown, unknown>(schemaWith({ type: 'Float', pgType: 'double precision' }), 'Thing')
+  const values = [-0, Number.NaN, Infinity, -Infinity, 0, 5e-324, -0.1]
+  const written = values.map((v) => JSON.stringify(codec.encode({ id: 1, v })))
+  expect(written).toEqual(
+    ['"-0"', '"NaN"', '"Infinity"', '"-Infinity"', '0', '5e-324', '-0.1'].map((v) => `{"id":1,"v":${v}}`),
+  )
+  expect(written.map((text) => codec.decode(JSON.parse(text)))).toStrictEqual(
+    values.map((v) => ({ id: 1, v })),
+  )
 })
 
 test('decimals are written with all digits of their scale, as Postgres prints them', () => {
