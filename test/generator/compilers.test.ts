@@ -47,7 +47,7 @@ afterAll(() => project[Symbol.asyncDispose]())
 function samplesOf(schema: Schema): string {
   const samples = schema.contract.models.flatMap((model) =>
     fc
-      .sample(changesOf(schema, model), { numRuns: 30, seed: 1 })
+      .sample(changesOf(schema, model), { numRuns: 12, seed: 1 })
       // TypeScript takes the constructor that every object has for a field of that name that is absent.
       .filter((change) => model.model !== 'Account' || !isWithout(change, 'constructor'))
       .map((change) => `  ${JSON.stringify(changeCodec(schema, model.model).encode(change))},\n`),
@@ -122,8 +122,8 @@ test.each(process.env['SOAK'] === '1' ? [...everyDay, ...atTimes] : everyDay)(
   'what is emitted is free of errors with TypeScript $compiler, $resolution, libraries checked: $checksLibraries',
   async (options) => {
     const output = await compileWith(project, FILES, options)
-    // The types of node-pg and of Node, which are not ours, ask for a newer compiler than 5.4 each of its own.
-    const errors = errorsIn(output).filter((line) => !/node_modules\/(?:pg-protocol|@types)\//.test(line))
+    // The types of node-pg, which are not ours, name the generic Buffer of later compilers.
+    const errors = errorsIn(output).filter((line) => !/node_modules\/pg-protocol\//.test(line))
     // The one that is wrong on purpose shows that the others would be found.
     expect(errors).toEqual([expect.stringMatching(/^wrong\.ts\(2,14\): error TS2322/)])
     expect(await versionOf(options.compiler)).toMatch(new RegExp(`^${options.compiler}\\.`))
