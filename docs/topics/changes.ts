@@ -32,5 +32,6 @@ export {
   type SinkRow,
   type SinkRows,
 } from '../../src/engine/sink.ts'
+export { changeCodec, keyCodec, rowCodec, type JsonCodec } from '../../src/json/json-codecs.ts'
 export type { ChangeOf, ModelIn } from '../../src/engine/sync.ts'
 export type { SyncTransaction } from '../../src/engine/transaction-feed.ts'

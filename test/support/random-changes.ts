@@ -14,7 +14,7 @@ export function changesOf(schema: Schema, model: ModelContract): fc.Arbitrary<An
   const change = (op: string, parts: fc.Arbitrary<Row>): fc.Arbitrary<AnyChange> =>
     fc
       .record({ parts, tx: transactions })
-      .map(({ parts: found, tx }) => ({ model: model.model, op, ...found, tx }) as AnyChange)
+      .map(({ parts: found, tx }) => Object.assign({ model: model.model, op }, found, { tx }) as AnyChange)
   return fc.oneof(
     ...['read', 'insert'].map((op) =>
       change(

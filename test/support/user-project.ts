@@ -22,7 +22,7 @@ export const RESOLUTIONS = {
 } as const
 
 /** What TypeScript 5.4 does not know yet. */
-const LATER = ['isolatedDeclarations', 'erasableSyntaxOnly', 'noUncheckedSideEffectImports']
+const LATER = new Set(['isolatedDeclarations', 'erasableSyntaxOnly', 'noUncheckedSideEffectImports'])
 
 /** A project that has the package as it is published: its declarations, and none of its sources. */
 export async function userProject(): Promise<Workspace> {
@@ -58,12 +58,12 @@ export interface CompileOptions {
 
 /** Compiles files of a project; what tsc prints, with its statistics. */
 export async function compileWith(
-  { path, write }: Workspace,
+  project: Workspace,
   files: readonly string[],
   { compiler, resolution, checksLibraries = false }: CompileOptions,
 ): Promise<string> {
   const { customConditions: _, ...strictest } = STRICTEST
-  const known = Object.entries(strictest).filter(([name]) => compiler !== '5.4' || !LATER.includes(name))
+  const known = Object.entries(strictest).filter(([name]) => compiler !== '5.4' || !LATER.has(name))
   const compilerOptions = {
     ...Object.fromEntries(known),
     ...(compiler === '5.4' ? { target: 'es2022' } : {}),
@@ -72,17 +72,19 @@ export async function compileWith(
     skipLibCheck: !checksLibraries,
   }
   const name = `tsconfig.${compiler}.${resolution}.${String(checksLibraries)}.json`
-  await write(name, JSON.stringify({ compilerOptions, files }))
+  await project.write(name, JSON.stringify({ compilerOptions, files }))
   const args = [
     join(ROOT, COMPILERS[compiler]),
     '-p',
-    join(path, name),
+    join(project.path, name),
     '--pretty',
     'false',
     '--extendedDiagnostics',
   ]
   return new Promise((done) => {
-    execFile(process.execPath, args, { cwd: path }, (_error, stdout, stderr) => done(`${stdout}${stderr}`))
+    execFile(process.execPath, args, { cwd: project.path }, (_error, stdout, stderr) =>
+      done(`${stdout}${stderr}`),
+    )
   })
 }
 

@@ -25,13 +25,18 @@ function schemaWith(...columns: readonly Partial<ColumnContract>[]): Schema {
   } as const
   const contract = sealContract({
     version: 1,
-    enums: [{ name: 'Mood', pgName: 'mood', values: [{ name: 'GLAD', label: 'glad' }] }],
+    enums: [{ name: 'Mood', schema: 'public', pgName: 'mood', values: [{ name: 'GLAD', label: 'glad' }] }],
     models: [
       {
         model: 'Thing',
         schema: 'public',
         table: 'thing',
-        columns: [id, ...columns.map((column) => ({ ...id, field: 'v', column: 'v', ...column }))],
+        columns: [
+          id,
+          ...columns.map((column): ColumnContract =>
+            Object.assign({}, id, { field: 'v', column: 'v' }, column),
+          ),
+        ],
         key: ['id'],
         keyIsPrimary: true,
         relations: [],
