@@ -31,6 +31,7 @@ test('what the page of operators says is refused is refused, with that code', ()
 const OTHERS = new Set([
   'DbsyncError',
   'ERROR_CODES',
+  'changeCodec',
   'createSync',
   'defineSchema',
   'defineTable',
@@ -39,6 +40,7 @@ const OTHERS = new Set([
   'formatLsn',
   'hashContract',
   'isDbsyncError',
+  'keyCodec',
   'lastCommit',
   'message',
   'parseContract',
@@ -46,6 +48,7 @@ const OTHERS = new Set([
   'redisKey',
   'redisPosition',
   'redisStore',
+  'rowCodec',
   'sealContract',
   'sink',
   'trackCommits',
