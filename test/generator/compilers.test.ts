@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import fc from 'fast-check'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { generate } from '../../generators/generate.ts'
 import { changeCodec, type AnyChange, type Schema } from 'prisma-dbsync'
 import { largeSchema } from '../support/large-schema.ts'
@@ -25,6 +25,9 @@ const FIXTURES: Readonly<Record<string, Schema | null>> = {
 }
 
 let project: Workspace
+
+// Three compilers on a machine that may be busy.
+vi.setConfig({ testTimeout: 240_000 })
 
 beforeAll(async () => {
   project = await userProject()
