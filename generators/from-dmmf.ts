@@ -7,11 +7,11 @@ import type {
   SchemaContract,
 } from '../src/contract/schema-contract.ts'
 import type { Datamodel, DatamodelEnum, DatamodelField, DatamodelModel } from './datamodel.ts'
-import { isScalar, nativeTypeName } from './native-type.ts'
+import { joinTables } from './join-tables.ts'
 import type { GeneratorOptions } from './options.ts'
-import { quoteIdentifier } from './quote-identifier.ts'
 import type { Report } from './report.ts'
 import type { SchemaText } from './schema-text.ts'
+import { enumSchema, toColumn, type Context } from './to-column.ts'
 
 /** A contract and the `///` comments of its parts, by `Model`, `Model.field`, `Enum`, `Enum.VALUE`. */
 export interface DocumentedContract {
@@ -19,19 +19,11 @@ export interface DocumentedContract {
   readonly docs: ReadonlyMap<string, string>
 }
 
-/** Everything one model needs to be read. */
-interface Context {
-  readonly datamodel: Datamodel
-  readonly text: SchemaText
-  readonly options: GeneratorOptions
-  readonly report: Report
-}
-
 /**
  * Turns Prisma's data model into the contract. Only this file knows Prisma's data model.
  *
- * Order: models and enums by name, so that splitting a schema into files changes nothing; columns and
- *   relations as in the schema.
+ * Order: models and enums by name, so that splitting a schema into files changes nothing, the tables of
+ *   many-to-many relations after the others; columns and relations as in the schema.
  * Problems and notes go to the report; a model with a problem is left out, which is why the caller must
  *   not go on while there is one.
  */
@@ -46,15 +38,20 @@ export function fromDmmf(
   for (const name of [...text.views].toSorted()) {
     report.notes.push(`${name} is a view: views are not in the WAL, so it has no events and no handle.`)
   }
-  noteJoinTables(tables, report)
+  const joins = joinTables(tables, context)
+  const models = [
+    ...tables.flatMap((model) => toModel(model, context) ?? []),
+    ...joins.map(({ model }) => model),
+  ]
+  checkTables(models, report)
   const enums = datamodel.enums.toSorted(byName)
   return {
     contract: sealContract({
       version: 1,
       enums: enums.map((item) => toEnum(item, context)),
-      models: tables.flatMap((model) => toModel(model, context) ?? []),
+      models,
     }),
-    docs: collectDocs(tables, enums),
+    docs: new Map([...collectDocs(tables, enums), ...joins.flatMap(({ docs }) => docs)]),
   }
 }
 
@@ -63,7 +60,7 @@ function toModel(model: DatamodelModel, context: Context): ModelContract | undef
   const problems = report.problems.length
   const columns = model.fields
     .filter((field) => field.kind !== 'object')
-    .flatMap((field) => toColumn(model, field, context) ?? [])
+    .flatMap((field) => toColumn(model.name, field, context) ?? [])
   const key = keyOf(model, columns, report)
   if (report.problems.length > problems || key === undefined) return undefined
   return {
@@ -78,43 +75,10 @@ function toModel(model: DatamodelModel, context: Context): ModelContract | undef
   }
 }
 
-function toColumn(
-  model: DatamodelModel,
-  field: DatamodelField,
-  context: Context,
-): ColumnContract | undefined {
-  const { datamodel, report } = context
-  const names = { field: field.name, column: field.dbName ?? field.name }
-  const shape = { list: field.isList, nullable: !field.isRequired && !field.isList }
-  if (field.kind === 'enum') {
-    const declared = datamodel.enums.find((item) => item.name === field.type)
-    const pgName = quoteIdentifier(declared?.dbName ?? field.type)
-    const schema = enumSchema(field.type, context)
-    // As format_type prints it under the default search_path.
-    const pgType = schema === 'public' ? pgName : `${quoteIdentifier(schema)}.${pgName}`
-    return { ...names, type: 'Enum', enum: field.type, pgType, ...shape }
-  }
-  const pgType = isScalar(field.type) ? nativeTypeName(field.type, field.nativeType) : undefined
-  if (!isScalar(field.type) || pgType === undefined) {
-    report.problems.push({
-      code: 'GENERATOR.UNSUPPORTED_SCHEMA',
-      where: `${model.name}.${field.name}`,
-      found: `the type ${field.type}${field.nativeType ? ` @db.${field.nativeType[0]}` : ''} is not known`,
-      fix: 'Use another type, or hide the field from Prisma with Unsupported("…") or @ignore.',
-    })
-    return undefined
-  }
-  return { ...names, type: field.type, pgType, ...shape }
-}
-
 function toRelation(field: DatamodelField, text: SchemaText): RelationContract | undefined {
   const fields = field.relationFromFields ?? []
   if (field.kind !== 'object' || fields.length === 0 || text.views.has(field.type)) return undefined
   return { field: field.name, model: field.type, fields, references: field.relationToFields ?? [] }
-}
-
-function enumSchema(name: string, { text, options }: Context): string {
-  return text.enumSchemas.get(name) ?? options.defaultSchema
 }
 
 function toEnum({ name, dbName, values }: DatamodelEnum, context: Context): EnumContract {
@@ -179,22 +143,21 @@ function uniquesOf(
   return uniques.length === 0 ? {} : { uniques }
 }
 
-/** A relation whose two ends are both lists has a hidden table behind it. */
-function noteJoinTables(models: readonly DatamodelModel[], report: Report): void {
-  const ends = new Map<string, string[]>()
-  for (const model of models) {
-    for (const field of model.fields) {
-      if (field.kind !== 'object' || !field.isList) continue
-      const relation = [field.relationName, ...[model.name, field.type].toSorted()].join(' ')
-      ends.set(relation, [...(ends.get(relation) ?? []), `${model.name}.${field.name}`])
+/** Two models of one table can only come from join tables: Prisma has looked at the others. */
+function checkTables(models: readonly ModelContract[], report: Report): void {
+  const owners = new Map<string, string>()
+  for (const { model, schema, table } of models) {
+    const name = JSON.stringify([schema, table])
+    const owner = owners.get(name)
+    if (owner !== undefined) {
+      report.problems.push({
+        code: 'GENERATOR.UNSUPPORTED_SCHEMA',
+        where: model,
+        found: `its table ${schema}.${table} is that of ${owner === model ? 'another relation' : owner}, too`,
+        fix: 'Give each many-to-many relation a name of its own: @relation("…").',
+      })
     }
-  }
-  for (const [relation, [from, to]] of ends) {
-    if (to === undefined) continue
-    report.notes.push(
-      `${from} and ${to} are a many-to-many relation with a hidden table, "_${relation.split(' ')[0]}"; its rows have no events ` +
-        'yet. Write the join table as a model to get them.',
-    )
+    owners.set(name, model)
   }
 }
 

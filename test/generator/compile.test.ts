@@ -81,6 +81,10 @@ export function byModel(change: Change): string | number {
       return change.key.year
     case 'Membership':
       return change.op
+    case '_AccountToGroup':
+      return change.op === 'delete' ? change.key.B : change.model
+    case '_friends':
+      return change.op === 'delete' ? change.key.B : change.model
   }
 }
 

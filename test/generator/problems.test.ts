@@ -166,8 +166,6 @@ view V {
   )
   expect(notes).toEqual([
     expect.stringMatching(/^V is a view/),
-    expect.stringMatching(/^A\.bs and B\.as .* "_AToB"/),
-    expect.stringMatching(/^A\.to and A\.from .* "_self"/),
     expect.stringMatching(/^C has no @id; its unique \(code\)/),
   ])
   expect(files.get('index.ts')).not.toContain('VRow')
