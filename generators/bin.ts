@@ -4,6 +4,7 @@ import * as z from 'zod'
 import { parseGeneratorInput } from './datamodel.ts'
 import { generate } from './generate.ts'
 import { serveJsonRpc } from './json-rpc.ts'
+import { readTsconfig } from './read-tsconfig.ts'
 import { writeOutput } from './write-output.ts'
 
 async function readVersion(): Promise<string> {
@@ -25,7 +26,7 @@ const methods = new Map<string, (params: unknown) => unknown>([
   [
     'generate',
     async (params) => {
-      const { folder, files, notes } = generate(parseGeneratorInput(params))
+      const { folder, files, notes } = generate(parseGeneratorInput(params), readTsconfig)
       await writeOutput(folder, files)
       // The user sees stdout; what goes to stderr is Prisma's reply channel.
       for (const note of notes) process.stdout.write(`DBSync: ${note}\n`)

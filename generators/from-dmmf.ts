@@ -8,7 +8,8 @@ import type {
 } from '../src/contract/schema-contract.ts'
 import type { Datamodel, DatamodelEnum, DatamodelField, DatamodelModel } from './datamodel.ts'
 import { joinTables } from './join-tables.ts'
-import type { GeneratorOptions } from './options.ts'
+import type { ContractOptions } from './options.ts'
+import { pickModels } from './pick-models.ts'
 import type { Report } from './report.ts'
 import type { SchemaText } from './schema-text.ts'
 import { enumSchema, toColumn, type Context } from './to-column.ts'
@@ -30,21 +31,25 @@ export interface DocumentedContract {
 export function fromDmmf(
   datamodel: Datamodel,
   text: SchemaText,
-  options: GeneratorOptions,
+  options: ContractOptions,
   report: Report,
 ): DocumentedContract {
-  const context = { datamodel, text, options, report }
-  const tables = datamodel.models.filter((model) => !text.views.has(model.name)).toSorted(byName)
+  const picked = pickModels(options.models)
+  const context = { datamodel, text, options, report, picked }
+  const all = datamodel.models.filter((model) => !text.views.has(model.name)).toSorted(byName)
+  const tables = all.filter(({ name }) => picked.has(name))
   for (const name of [...text.views].toSorted()) {
+    if (!picked.has(name)) continue
     report.notes.push(`${name} is a view: views are not in the WAL, so it has no events and no handle.`)
   }
-  const joins = joinTables(tables, context)
+  const joins = joinTables(all, context)
   const models = [
     ...tables.flatMap((model) => toModel(model, context) ?? []),
     ...joins.map(({ model }) => model),
   ]
   checkTables(models, report)
-  const enums = datamodel.enums.toSorted(byName)
+  const used = new Set(models.flatMap(({ columns }) => columns.map((column) => column.enum)))
+  const enums = datamodel.enums.filter(({ name }) => picked.isAll || used.has(name)).toSorted(byName)
   return {
     contract: sealContract({
       version: 1,
@@ -56,7 +61,7 @@ export function fromDmmf(
 }
 
 function toModel(model: DatamodelModel, context: Context): ModelContract | undefined {
-  const { report, options, text } = context
+  const { report, options } = context
   const problems = report.problems.length
   const columns = model.fields
     .filter((field) => field.kind !== 'object')
@@ -71,13 +76,14 @@ function toModel(model: DatamodelModel, context: Context): ModelContract | undef
     key: key.fields,
     keyIsPrimary: key.isPrimary,
     ...uniquesOf(model, columns, key.fields),
-    relations: model.fields.flatMap((field) => toRelation(field, text) ?? []),
+    relations: model.fields.flatMap((field) => toRelation(field, context) ?? []),
   }
 }
 
-function toRelation(field: DatamodelField, text: SchemaText): RelationContract | undefined {
+function toRelation(field: DatamodelField, { text, picked }: Context): RelationContract | undefined {
   const fields = field.relationFromFields ?? []
-  if (field.kind !== 'object' || fields.length === 0 || text.views.has(field.type)) return undefined
+  if (field.kind !== 'object' || fields.length === 0) return undefined
+  if (text.views.has(field.type) || !picked.has(field.type)) return undefined
   return { field: field.name, model: field.type, fields, references: field.relationToFields ?? [] }
 }
 
@@ -118,7 +124,7 @@ function keyOf(
   if (unique === undefined) {
     return problem(
       'it has no @id and no @unique over required fields, so its rows cannot be told apart',
-      'Add an @id, or @@id([…]), or mark a required field @unique. Or hide the model with @@ignore.',
+      'Add an @id, or @@id([…]), or mark a required field @unique. Or leave the model out, with @@ignore or by the option models = ["!…"].',
     )
   }
   report.notes.push(

@@ -5,8 +5,12 @@ import { emit } from './emit.ts'
 import { emitSchemas } from './emit-schemas.ts'
 import { fromDmmf } from './from-dmmf.ts'
 import { checkNames } from './names.ts'
+import { joinNames } from './join-tables.ts'
+import { moduleNames } from './module-names.ts'
 import { readOptions } from './options.ts'
 import { outputFolder } from './output-folder.ts'
+import { checkPicked } from './pick-models.ts'
+import type { CompilerOptions } from './read-tsconfig.ts'
 import { createReport, throwProblems } from './report.ts'
 import { readSchemaText } from './schema-text.ts'
 
@@ -18,11 +22,15 @@ export interface Generated {
 }
 
 /**
- * Turns what Prisma hands to a generator into files; pure, writes nothing.
+ * Turns what Prisma hands to a generator into files; writes nothing, and reads nothing but by `readTsconfig`, which
+ * gets the output folder and by default knows of no tsconfig.json.
  *
  * Throws: GENERATOR.INVALID_OPTIONS or GENERATOR.UNSUPPORTED_SCHEMA, one error that lists every problem.
  */
-export function generate(input: GeneratorInput): Generated {
+export function generate(
+  input: GeneratorInput,
+  readTsconfig: (folder: string) => CompilerOptions | undefined = () => undefined,
+): Generated {
   const report = createReport()
   const text = readSchemaText(input.datamodel)
   const options = readOptions(input.generator, text, report)
@@ -36,14 +44,19 @@ export function generate(input: GeneratorInput): Generated {
       fix: 'DBSync reads the logical replication of PostgreSQL: provider = "postgresql".',
     })
   }
+  const { models } = input.dmmf.datamodel
+  const known = [...models.map(({ name }) => name), ...joinNames(models)]
+  checkPicked(options.models, known, input, report)
   const documented = fromDmmf(input.dmmf.datamodel, text, options, report)
   checkNames(documented.contract, report)
   throwProblems(report)
   parseContract(documented.contract)
+  const names = moduleNames(input, options, text, folder, readTsconfig)
   const files = new Map([
-    ['index.ts', emit(documented)],
+    [`index.${options.generatedFileExtension}`, emit(documented, names.client)],
     ['contract.json', emitContractJson(documented.contract)],
   ])
-  if (options.schemas === 'zod') files.set('schemas.ts', emitSchemas(documented, { importExtension: 'ts' }))
+  if (options.schemas === 'zod')
+    files.set(`schemas.${options.generatedFileExtension}`, emitSchemas(documented, names))
   return { folder, files, notes: report.notes }
 }

@@ -24,11 +24,32 @@ const MAX_NAME_BYTES = 63
  * of a primary key, which `doctor` tells.
  */
 export function joinTables(models: readonly DatamodelModel[], context: Context): readonly JoinTable[] {
-  const ends = relationEnds(models)
-  const names = modelNames(ends.map(([{ field }]) => `_${field.relationName}`))
-  return ends
-    .flatMap((pair, index) => toJoinTable(pair, names[index] ?? '', context) ?? [])
-    .toSorted((a, b) => (a.model.model < b.model.model ? -1 : 1))
+  const names = joinNames(models)
+  return relationEnds(models)
+    .flatMap(([a, b], index) => {
+      const name = names[index] ?? ''
+      const isIn = context.picked.hasJoin(name, [a.model.name, b.model.name])
+      return isIn ? (toJoinTable([a, b], name, context) ?? []) : []
+    })
+    .toSorted(by(({ model }) => model.model))
+}
+
+/**
+ * What the models of join tables are called: as the table, which begins with `_` as no other model can. What is no
+ * identifier gets `_` for each other character, and a name that is taken a number. `__proto__` as a
+ * property of handlers would be their prototype.
+ */
+export function joinNames(models: readonly DatamodelModel[]): readonly string[] {
+  const tables = relationEnds(models).map(([{ field }]) => `_${field.relationName}`)
+  const taken = new Set(['__proto__', ...tables.filter(isIdentifier)])
+  return tables.map((table) => {
+    if (isIdentifier(table)) return table
+    const base = table === '__proto__' ? table : table.replaceAll(/[^\w$]/g, '_')
+    let name = base
+    for (let number = 2; taken.has(name); number++) name = `${base}$${number}`
+    taken.add(name)
+    return name
+  })
 }
 
 /** Pairs of list fields that name one relation, A first, in the order of the relations' names. */
@@ -55,7 +76,7 @@ function toJoinTable([a, b]: readonly [End, End], name: string, context: Context
   }
   const reference = (end: End, field: string): ModelContract['relations'] =>
     end.model.fields
-      .filter(({ isId }) => isId)
+      .filter(({ isId }) => isId && context.picked.has(end.model.name))
       .map((id) => ({ field, model: end.model.name, fields: [field], references: [id.name] }))
   const columns = [column(a, 'A'), column(b, 'B')].flatMap((item) => item ?? [])
   if (columns.length < 2) return undefined
@@ -75,23 +96,6 @@ function toJoinTable([a, b]: readonly [End, End], name: string, context: Context
       [`${name}.B`, `The id of the ${b.model.name} that has A in its \`${b.field.name}\`.`],
     ],
   }
-}
-
-/**
- * What each table's model is called: as the table, which begins with `_` as no other model can. What is no
- * identifier gets `_` for each other character, and a name that is taken a number. `__proto__` as a
- * property of handlers would be their prototype.
- */
-function modelNames(tables: readonly string[]): readonly string[] {
-  const taken = new Set(['__proto__', ...tables.filter(isIdentifier)])
-  return tables.map((table) => {
-    if (isIdentifier(table)) return table
-    const base = table === '__proto__' ? table : table.replaceAll(/[^\w$]/g, '_')
-    let name = base
-    for (let number = 2; taken.has(name); number++) name = `${base}$${number}`
-    taken.add(name)
-    return name
-  })
 }
 
 function isIdentifier(name: string): boolean {

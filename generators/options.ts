@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import type { GeneratorBlock } from './datamodel.ts'
+import { nearestName } from './nearest-name.ts'
 import type { Report } from './report.ts'
 import type { SchemaText } from './schema-text.ts'
 
@@ -8,10 +9,34 @@ const optionsForm = z.strictObject({
   defaultSchema: z.string().min(1, 'it must not be empty').default('public'),
   /** Whether to emit codecs for rows, keys and changes as JSON, in a file of their own. */
   schemas: z.enum(['none', 'zod']).default('none'),
+  /** The extension of the generated files. */
+  generatedFileExtension: z.enum(['ts', 'mts', 'cts']).default('ts'),
+  /** The extension by which generated files import each other, or `""`. By default inferred. */
+  importFileExtension: z.enum(['', 'ts', 'mts', 'cts', 'js', 'mjs', 'cjs']).optional(),
+  /** Where Prisma's types come from. By default the runtime that all clients share. */
+  clientPath: z.string().min(1, 'it must not be empty').optional(),
+  /** Names of models; those with `!` before them are left out. */
+  models: z
+    .union([z.string().transform((name) => [name]), z.array(z.string())])
+    .refine((names) => names.length > 0, 'it names no model')
+    .optional(),
 })
 
+/** A valid value of each option, as one writes it. */
+const EXAMPLES: Readonly<Record<string, string>> = {
+  defaultSchema: '"app"',
+  generatedFileExtension: '"mts"',
+  importFileExtension: '"js"',
+  clientPath: '"../generated/client"',
+  models: '["User", "Post"] or ["!Log"]',
+  schemas: '"zod"',
+}
+
 /** The options of the generator block, with their defaults. */
-export type GeneratorOptions = z.infer<typeof optionsForm>
+export type GeneratorOptions = Readonly<z.infer<typeof optionsForm>>
+
+/** What the contract depends on. */
+export type ContractOptions = Partial<GeneratorOptions> & Pick<GeneratorOptions, 'defaultSchema'>
 
 /** Properties that Prisma itself reads; they never reach us, but a user may have meant one of them. */
 const PRISMA_PROPERTIES = ['provider', 'output', 'binaryTargets', 'previewFeatures']
@@ -34,7 +59,7 @@ export function readOptions(block: GeneratorBlock, text: SchemaText, report: Rep
         `unknown option "${name}"`,
         `Did you mean "${nearest}"? The options are ${[...OPTION_NAMES, 'output'].join(', ')}.`,
       )
-    } else if (source?.get(name)?.startsWith('env(') === true) {
+    } else if (readsEnvironment(source?.get(name) ?? '')) {
       // Prisma hands over the variable's name, not its value.
       say(`the option "${name}" is read from the environment`, 'Write its value as a string.')
     } else {
@@ -44,35 +69,16 @@ export function readOptions(block: GeneratorBlock, text: SchemaText, report: Rep
   const form = optionsForm.safeParse(accepted)
   if (form.success) return form.data
   for (const issue of form.error.issues) {
-    const name = issue.path.join('.')
-    say(`the option "${name}" is not valid: ${issue.message}`, `Write ${name} = "…", one string.`)
+    const name = String(issue.path[0])
+    say(
+      `the option "${name}" is not valid: ${issue.message}`,
+      `Write ${name} = ${EXAMPLES[name]}, for example.`,
+    )
   }
   return optionsForm.parse({})
 }
 
-/** The candidate with the fewest edits; letter case does not count. */
-export function nearestName(name: string, candidates: readonly string[]): string {
-  const ranked = candidates.map((candidate) => ({
-    candidate,
-    distance: editDistance(name.toLowerCase(), candidate.toLowerCase()),
-  }))
-  return ranked.toSorted((a, b) => a.distance - b.distance)[0]?.candidate ?? ''
-}
-
-function editDistance(a: string, b: string): number {
-  let previous = Array.from({ length: b.length + 1 }, (_, index) => index)
-  for (const [row, letter] of Array.from(a).entries()) {
-    const current = [row + 1]
-    for (const [column, other] of Array.from(b).entries()) {
-      current.push(
-        Math.min(
-          (previous[column + 1] ?? 0) + 1,
-          (current[column] ?? 0) + 1,
-          (previous[column] ?? 0) + (letter === other ? 0 : 1),
-        ),
-      )
-    }
-    previous = current
-  }
-  return previous.at(-1) ?? 0
+/** Whether a right-hand side has `env(…)` in it, outside of strings. */
+function readsEnvironment(source: string): boolean {
+  return source.replaceAll(/"(?:\\.|[^"\\])*"/g, '').includes('env(')
 }

@@ -1,8 +1,9 @@
 import type { ColumnContract } from '../src/contract/schema-contract.ts'
 import type { Datamodel, DatamodelField } from './datamodel.ts'
 import { isScalar, nativeTypeName } from './native-type.ts'
-import type { GeneratorOptions } from './options.ts'
+import type { ContractOptions } from './options.ts'
 import { quoteIdentifier } from './quote-identifier.ts'
+import type { PickedModels } from './pick-models.ts'
 import type { Report } from './report.ts'
 import type { SchemaText } from './schema-text.ts'
 
@@ -10,8 +11,9 @@ import type { SchemaText } from './schema-text.ts'
 export interface Context {
   readonly datamodel: Datamodel
   readonly text: SchemaText
-  readonly options: GeneratorOptions
+  readonly options: ContractOptions
   readonly report: Report
+  readonly picked: PickedModels
 }
 
 /** The column of a field that is no relation; undefined, and a problem in the report, if its type is not known. */

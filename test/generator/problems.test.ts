@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { generate } from '../../generators/generate.ts'
-import { nearestName } from '../../generators/options.ts'
+import { nearestName } from '../../generators/nearest-name.ts'
 import { readSchemaText } from '../../generators/schema-text.ts'
 import { DbsyncError } from '../../src/core/errors.ts'
 import { inputOf, schemaOf, type InputOptions } from './input.ts'
