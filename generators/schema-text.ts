@@ -10,7 +10,7 @@ export interface SchemaText {
 
 const STRING_OR_COMMENT = /"(?:\\.|[^"\\\n])*"|\/\/[^\n]*|\/\*[\s\S]*?\*\//g
 const BLOCK = /^(view|enum|generator)\s+(\w+)\s*\{([\s\S]*?)^\}/gm
-const ENUM_SCHEMA = /@@schema\(\s*(?:map:\s*)?("(?:\\.|[^"\\])*")\s*\)/
+const ENUM_SCHEMA = /^\s*@@schema\(\s*(?:map:\s*)?("(?:\\.|[^"\\])*")\s*\)/m
 const PROPERTY = /^\s*(\w+)\s*=\s*(.+?)\s*$/gm
 
 /**

@@ -158,11 +158,13 @@ const user = (fields: string): string =>
 
 test('a name is refused with the way out, or what is generated for it compiles', async () => {
   const words =
-    `abstract any arguments Array as asserts async bigint boolean Bytes Change constructor contract Date
-    declare Decimal defineSchema defineTable eval exports from get globalThis Handlers infer intrinsic is JsonValue
-    keyof module namespace never number object of override Partial Promise readonly Record require satisfies schema
-    Schema SchemaContract set static string symbol Table then TransactionInfo type Uint8Array undefined unique
-    unknown UserRow`.split(/\s+/)
+    `abstract any arguments Array as asserts async bigint Boolean boolean Buffer Bytes Change console
+    constructor contract Date Decimal declare defineSchema defineTable Error eval exports from Function
+    get globalThis Handlers hasOwnProperty infer intrinsic is Iterator JSON JsonValue keyof Map Math
+    module namespace never Number number Object object of override Partial Prisma PrismaClient process
+    Promise prototype Proxy readonly Record Reflect RegExp require satisfies Schema schema SchemaContract
+    Set set static String string Symbol symbol Table then toString TransactionInfo type Uint8Array
+    undefined unique valueOf unknown UserRow`.split(/\s+/)
   const schemas = {
     model: (names: readonly string[]) =>
       schemaOf([user(''), ...names.map((name) => `model ${name} {\n  id Int @id\n}`)].join('\n')),

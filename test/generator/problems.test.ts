@@ -194,6 +194,10 @@ enum E {
 enum F {
   A // @@schema("no")
 }
+enum G {
+  A @map("@@schema(")
+  B @map(")")
+}
 generator g {
   output = "../a" // comment
   other  = env("X")
