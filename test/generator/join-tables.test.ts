@@ -1,3 +1,6 @@
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { PrismaPg } from '@prisma/adapter-pg'
 import { Decimal } from '@prisma/client/runtime/client'
 import { expect, test } from 'vitest'
 import { createSync, defineSchema, defineTable, defineView, eq, type Schema } from 'prisma-dbsync'
@@ -7,6 +10,8 @@ import type { Finding } from '../../src/postgres/finding.ts'
 import { resolveConnection } from '../../src/postgres/resolve-connection.ts'
 import { compareView, formatDifference } from '../support/compare-view.ts'
 import { testDatabase } from '../support/database.ts'
+import { prismaGenerate } from '../support/generate.ts'
+import { workspace } from '../support/workspace.ts'
 import { inputOf, schemaOf } from './input.ts'
 
 function schemaFrom(blocks: string): Schema {
@@ -225,5 +230,64 @@ test.for(FORMS)(
       ].map((key) => JSON.stringify(key)),
     )
     await sync.close()
+  },
+)
+
+const CLIENT = `
+generator client {
+  provider = "prisma-client"
+  output   = "./client"
+}
+`
+const PEOPLE = `
+model Person {
+  id       Int      @id
+  zFollows Person[] @relation("fans")
+  aFans    Person[] @relation("fans")
+  owns     Animal[] @relation("pets")
+  @@map("a_person")
+}
+
+model Animal {
+  id     Int      @id
+  owners Person[] @relation("pets")
+  @@map("z_animal")
+}`
+
+/** What the test asks of the generated client. */
+interface Client {
+  readonly person: {
+    create(args: unknown): Promise<unknown>
+  }
+  readonly $disconnect: () => Promise<void>
+}
+
+test(
+  'Prisma Client writes to the tables and the columns that the contract names',
+  { timeout: 60_000 },
+  async () => {
+    await using space = await workspace()
+    await space.write('schema.prisma', schemaOf(CLIENT + PEOPLE))
+    expect(prismaGenerate(space.path, ['--schema', 'schema.prisma'])).toMatchObject({ status: 0 })
+    const { contract } = schemaFrom(PEOPLE)
+    await using db = await testDatabase({ schema: 'empty' })
+    for (const { table, columns, key } of contract.models) {
+      const list = columns.map(({ column, pgType }) => `"${column}" ${pgType}`)
+      await db.query(`CREATE TABLE "${table}" (${list.join(', ')}, PRIMARY KEY ("${key.join('", "')}"))`)
+    }
+    const module = (await import(
+      /* @vite-ignore */ pathToFileURL(join(space.path, 'client/client.ts')).href
+    )) as { readonly PrismaClient: new (options: unknown) => Client }
+    const prisma = new module.PrismaClient({ adapter: new PrismaPg({ connectionString: db.url }) })
+    await prisma.person.create({
+      data: { id: 1, zFollows: { create: { id: 2 } }, owns: { create: { id: 3 } } },
+    })
+    await prisma.$disconnect()
+    expect(await db.query('SELECT * FROM "_pets"')).toEqual([{ A: 3, B: 1 }])
+    expect(await db.query('SELECT * FROM "_fans"')).toEqual([{ A: 2, B: 1 }])
+    // What the comments of the columns say: 2 has 1 in its aFans.
+    expect(generate(inputOf(schemaOf(PEOPLE))).files.get('index.ts')).toContain(
+      'has B in its `aFans`. */\n  A: number',
+    )
   },
 )
