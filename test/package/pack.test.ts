@@ -1,14 +1,14 @@
 import { execFile } from 'node:child_process'
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { delimiter, dirname, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { publint } from 'publint'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import * as z from 'zod'
 import { testDatabase } from '../support/database.ts'
 import { until } from '../support/faults.ts'
-import { prismaGenerate } from '../support/generate.ts'
+import { GENERATE_ENVIRONMENT, prismaGenerate } from '../support/generate.ts'
 
 const run = promisify(execFile)
 const ROOT = resolve('.')
@@ -17,7 +17,12 @@ const ROOT = resolve('.')
 let project = ''
 
 const FILES = {
-  'package.json': JSON.stringify({ name: 'user', private: true, type: 'module' }),
+  'package.json': JSON.stringify({
+    name: 'user',
+    private: true,
+    type: 'module',
+    scripts: { generate: 'prisma generate --no-hints' },
+  }),
   'prisma/schema.prisma': `generator client {
   provider = "prisma-client"
   output   = "../src/generated/client"
@@ -183,6 +188,7 @@ beforeAll(async () => {
     await chmod(join(modules, 'prisma-dbsync', path), 0o755)
     await symlink(join('../prisma-dbsync', path), join(modules, '.bin', name))
   }
+  await symlink('../prisma/build/index.js', join(modules, '.bin/prisma'))
   for (const [name, content] of Object.entries(FILES)) {
     await mkdir(join(project, name, '..'), { recursive: true })
     await writeFile(join(project, name), content)
@@ -232,6 +238,71 @@ test('a project that installs it generates, compiles and runs', async () => {
     sql: expect.stringMatching(/LEFT JOIN[^]*GROUP BY/i),
     spent: ['1.50'],
   })
+})
+
+/** Runs a command as a shell that has no more in its path than Node; how it ended, and both outputs. */
+async function shell(cwd: string, command: string): Promise<string> {
+  const env = {
+    ...GENERATE_ENVIRONMENT,
+    HOME: process.env['HOME'],
+    npm_config_loglevel: 'error',
+    PATH: [dirname(process.execPath), '/usr/bin', '/bin'].join(delimiter),
+  }
+  const ended: unknown = await run('/bin/sh', ['-c', command], { cwd, env }).catch((error: unknown) => error)
+  const { code, stdout, stderr } = z
+    .object({ code: z.number().default(0), stdout: z.string(), stderr: z.string() })
+    .parse(ended)
+  return `exit ${code}\n${stdout}${stderr}`
+}
+
+const PNPM = join(ROOT, 'node_modules/.bin/pnpm')
+
+test.for(['npx prisma generate', 'npm run generate'])(
+  'Prisma finds the generator by its name: %s',
+  async (command) => {
+    expect(await shell(project, command)).toMatch(/^exit 0\n[^]*Generated DBSync \(/)
+  },
+)
+
+test('where Prisma does not find the generator by its name, it finds it by the path of the README', async () => {
+  const prisma = './node_modules/.bin/prisma generate --no-hints --generator dbsync --schema'
+  expect(await shell(project, `${prisma} prisma/schema.prisma`)).toMatch(
+    /^exit 1\n[^]*prisma-dbsync: not found/,
+  )
+  const path = /`(provider = "node [^`]*")`/.exec(await readFile('README.md', 'utf8'))?.[1] ?? ''
+  const schema = FILES['prisma/schema.prisma'].replace('provider = "prisma-dbsync"', path)
+  await writeFile(join(project, 'prisma/by-path.prisma'), schema)
+  expect(await shell(project, `${prisma} prisma/by-path.prisma`)).toMatch(/^exit 0\n[^]*Generated DBSync \(/)
+})
+
+test('it generates, and what it generates runs, where pnpm has installed it', async () => {
+  const space = await mkdtemp(join(tmpdir(), 'dbsync-pnpm-'))
+  try {
+    const tarball = (await readdir(project)).find((name) => name.endsWith('.tgz')) ?? ''
+    const linked = (name: string): [string, string] => [name, `link:${join(ROOT, 'node_modules', name)}`]
+    const manifest = {
+      ...JSON.parse(FILES['package.json']),
+      dependencies: {
+        'prisma-dbsync': `file:${join(project, tarball)}`,
+        ...Object.fromEntries(['prisma', '@prisma/client', '@types/node', 'tsx'].map(linked)),
+      },
+      // Nothing is to be fetched; all that is pnpm's own is where things lie and how bins are started.
+      pnpm: { overrides: Object.fromEntries(['pg', 'zod', 'commander', '@types/pg'].map(linked)) },
+    }
+    for (const [name, content] of Object.entries({ ...FILES, 'package.json': JSON.stringify(manifest) })) {
+      await mkdir(join(space, name, '..'), { recursive: true })
+      await writeFile(join(space, name), content)
+    }
+    expect(
+      await shell(space, `${PNPM} install --offline --store-dir .store --config.auto-install-peers=false`),
+    ).toMatch(/^exit 0\n/)
+    expect(await shell(space, `${PNPM} run generate`)).toMatch(/^exit 0\n[^]*Generated DBSync \(/)
+    expect(await shell(space, `${PNPM} exec tsx src/main.ts`)).toMatch(
+      /^exit 0\n\{"models":\["Restaurant","Visit"\]/,
+    )
+  } finally {
+    await rm(space, { recursive: true, force: true })
+  }
 })
 
 test('its bin is the command line too, and finds the contract that the project generated', async () => {

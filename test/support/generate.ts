@@ -23,6 +23,16 @@ export interface PrismaRun {
   readonly output: string
 }
 
+/** What keeps Prisma's command line offline and plain. Only ever for `generate`. */
+export const GENERATE_ENVIRONMENT = {
+  NO_COLOR: '1',
+  PRISMA_HIDE_UPDATE_MESSAGE: '1',
+  CHECKPOINT_DISABLE: '1',
+  // The CLI downloads the schema engine before it generates, which does not use it. Naming a binary stops
+  // that. Only ever for `generate`: `migrate` and `db push` would do nothing with it, and exit with 0.
+  PRISMA_SCHEMA_ENGINE_BINARY: '/bin/true',
+} as const
+
 /** Runs `prisma generate` in a folder; what it prints is returned, both streams in one text. */
 export function prismaGenerate(cwd: string, args: readonly string[] = []): PrismaRun {
   const bin = join(ROOT, 'node_modules/.bin')
@@ -33,12 +43,7 @@ export function prismaGenerate(cwd: string, args: readonly string[] = []): Prism
       ...process.env,
       // npx and npm scripts put it there; Prisma starts a generator by its name in the PATH.
       PATH: [join(cwd, 'node_modules/.bin'), bin, process.env['PATH']].join(delimiter),
-      NO_COLOR: '1',
-      PRISMA_HIDE_UPDATE_MESSAGE: '1',
-      CHECKPOINT_DISABLE: '1',
-      // The CLI downloads the schema engine before it generates, which does not use it. Naming a binary stops
-      // that. Only ever for `generate`: `migrate` and `db push` would do nothing with it, and exit with 0.
-      PRISMA_SCHEMA_ENGINE_BINARY: '/bin/true',
+      ...GENERATE_ENVIRONMENT,
     },
   })
   return { status: run.status, output: `${run.stdout}${run.stderr}` }
