@@ -18,7 +18,9 @@ const PROPERTY = /^\s*(\w+)\s*=\s*(.+?)\s*$/gm
  * its closing brace stands alone at the start of one. Comments are dropped first; they may hold anything.
  */
 export function readSchemaText(datamodel: string): SchemaText {
-  const text = datamodel.replaceAll(STRING_OR_COMMENT, (token) => (token.startsWith('"') ? token : ''))
+  const text = datamodel.replaceAll(STRING_OR_COMMENT, (token) =>
+    token.startsWith('"') ? escapeLines(token) : '',
+  )
   const views = new Set<string>()
   const enumSchemas = new Map<string, string>()
   const generators = new Map<string, ReadonlyMap<string, string>>()
@@ -36,6 +38,14 @@ export function readSchemaText(datamodel: string): SchemaText {
     }
   }
   return { views, enumSchemas, generators }
+}
+
+/** A literal without the characters at which `^` and `$` see a line: a label may hold what looks like a block. */
+function escapeLines(literal: string): string {
+  return literal.replaceAll(
+    /[\r\u2028\u2029]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
 }
 
 /** The value of a string literal of the schema; undefined for anything else, such as `env("X")`. */

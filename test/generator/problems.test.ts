@@ -194,6 +194,11 @@ enum E {
 enum F {
   A // @@schema("no")
 }
+enum H {
+  A @map("\u2028}\u2029view No {\u2028@@schema(\\"no\\")")
+
+  @@schema("h")
+}
 enum G {
   A @map("@@schema(")
   B @map(")")
@@ -204,7 +209,10 @@ generator g {
 }
 `)
   expect([...text.views]).toEqual(['This', 'That'])
-  expect([...text.enumSchemas]).toEqual([['E', 'it\'s // "x"']])
+  expect([...text.enumSchemas]).toEqual([
+    ['E', 'it\'s // "x"'],
+    ['H', 'h'],
+  ])
   expect([...(text.generators.get('g') ?? [])]).toEqual([
     ['output', '"../a"'],
     ['other', 'env("X")'],
