@@ -6,8 +6,8 @@ import { readString, type SchemaText } from './schema-text.ts'
 
 /** How the generated files name other modules. */
 export interface ModuleNames {
-  /** What follows the dot of an import of a generated file; empty for an import without an extension. */
-  readonly importExtension: string
+  /** What follows the dot of an import of a generated file; empty for an import without an extension. May read tsconfig.json. */
+  readonly importExtension: () => string
   /** The module of the generated Prisma Client, with `Prisma` in it; undefined for the runtime that all clients share. */
   readonly client: string | undefined
 }
@@ -34,7 +34,7 @@ export function moduleNames(
     options.importFileExtension ?? sibling('importFileExtension') ?? infer(readTsconfig(folder), file)
   const base = dirname(input.generator.sourceFilePath ?? input.schemaPath)
   return {
-    importExtension: extensionOf(options.generatedFileExtension),
+    importExtension: () => extensionOf(options.generatedFileExtension),
     client: clientModule(options.clientPath, base, folder, () =>
       extensionOf(sibling('generatedFileExtension') ?? 'ts'),
     ),

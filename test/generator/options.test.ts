@@ -148,6 +148,22 @@ test.for<[string, Config, string, CompilerOptions | undefined, string]>([
   expect(importOf(generated)).toBe(`../client/client${extension}`)
 })
 
+test('tsconfig.json is looked at only where an import depends on it', () => {
+  const generateWith = (config: Config): Generated =>
+    generate(inputOf(schemaOf(SCHEMA), { config: { models: '!Log', ...config } }), () => {
+      throw new Error('it is looked at')
+    })
+  expect(() => generateWith({ clientPath: '../generated/client' })).toThrow('it is looked at')
+  for (const config of [
+    {},
+    { clientPath: '@acme/db' },
+    { clientPath: './client.js' },
+    { clientPath: './client', importFileExtension: '' },
+  ]) {
+    expect(generateWith(config).files.size).toBe(2)
+  }
+})
+
 test('clientPath is a folder beside the schema’s, a file, or a module', () => {
   const from = (clientPath: string): string | undefined => importOf(run({ clientPath }))
   expect(from('../generated/client')).toBe('../client/client.ts')
