@@ -56,7 +56,9 @@ export function generate(
     [`index.${options.generatedFileExtension}`, emit(documented, names.client)],
     ['contract.json', emitContractJson(documented.contract)],
   ])
-  if (options.schemas === 'zod')
-    files.set(`schemas.${options.generatedFileExtension}`, emitSchemas(documented, names))
+  if (options.schemas === 'zod') {
+    const importExtension = names.importExtension()
+    files.set(`schemas.${options.generatedFileExtension}`, emitSchemas(documented, { importExtension }))
+  }
   return { folder, files, notes: report.notes }
 }

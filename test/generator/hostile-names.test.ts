@@ -99,7 +99,13 @@ test(
     const property = fc.asyncProperty(fc.array(modelArb, { minLength: 1, maxLength: 6 }), async (models) => {
       const file = `hostile-${files.length}.ts`
       files.push(file)
-      await space.write(file, generate(inputOf(schemaOf(models))).files.get('index.ts') ?? '')
+      const generated = generate(inputOf(schemaOf(models), { config: { schemas: 'zod' } })).files
+      await space.write(file, generated.get('index.ts') ?? '')
+      await space.write(
+        `codecs-${file}`,
+        (generated.get('schemas.ts') ?? '').replaceAll('./index.ts', `./${file}`),
+      )
+      files.push(`codecs-${file}`)
       const module: unknown = await import(/* @vite-ignore */ pathToFileURL(join(space.path, file)).href)
       const exported = z.record(z.string(), z.unknown()).parse({ ...Object(module) })
       const { contract } = z.object({ contract: contractForm }).parse(exported['schema'])

@@ -105,6 +105,7 @@ test.for<[string, Config, string]>([
   ['generatedFileExtension', { generatedFileExtension: 'tsx' }, '"mts"'],
   ['importFileExtension', { importFileExtension: '.js' }, '"js"'],
   ['defaultSchema', { defaultSchema: ['a'] }, '"app"'],
+  ['schemas', { schemas: 'yup' }, '"zod"'],
 ])('a value of %s that is none is refused with one that is', ([name, config, example]) => {
   expect(() => run(config)).toThrow(
     new RegExp(`the option "${name}" is not valid[^]*Write ${name} = ${example}`),
@@ -154,6 +155,7 @@ test('tsconfig.json is looked at only where an import depends on it', () => {
       throw new Error('it is looked at')
     })
   expect(() => generateWith({ clientPath: '../generated/client' })).toThrow('it is looked at')
+  expect(() => generateWith({ schemas: 'zod' })).toThrow('it is looked at')
   for (const config of [
     {},
     { clientPath: '@acme/db' },
@@ -162,6 +164,13 @@ test('tsconfig.json is looked at only where an import depends on it', () => {
   ]) {
     expect(generateWith(config).files.size).toBe(2)
   }
+})
+
+test('the codecs import what they are made of by that extension', () => {
+  const { files } = run({ schemas: 'zod', generatedFileExtension: 'mts' }, '', { module: 'nodenext' })
+  expect(files.get('schemas.mts')).toContain("from './index.mjs'")
+  const bare = run({ schemas: 'zod' }, '', { module: 'commonjs' }).files.get('schemas.ts')
+  expect(bare).toContain("from './index'")
 })
 
 test('clientPath is a folder beside the schema’s, a file, or a module', () => {
@@ -216,11 +225,13 @@ test('generated files compile with each extension, and with Prisma’s types fro
   await symlink(client, join(space.path, 'out/client'))
   const files: string[] = []
   for (const generatedFileExtension of ['ts', 'mts']) {
-    const generated = run({ generatedFileExtension, clientPath: '../generated/client' })
-    expect([...generated.files.keys()]).toEqual([`index.${generatedFileExtension}`, 'contract.json'])
-    const name = `out/dbsync/index.${generatedFileExtension}`
-    await space.write(name, generated.files.get(`index.${generatedFileExtension}`) ?? '')
-    files.push(name)
+    const generated = run({ generatedFileExtension, schemas: 'zod', clientPath: '../generated/client' })
+    const names = [`index.${generatedFileExtension}`, `schemas.${generatedFileExtension}`]
+    expect([...generated.files.keys()].toSorted()).toEqual(['contract.json', ...names])
+    for (const name of names) {
+      await space.write(`out/dbsync/${name}`, generated.files.get(name) ?? '')
+      files.push(`out/dbsync/${name}`)
+    }
   }
   await space.write(
     'use.ts',

@@ -6,7 +6,7 @@ import type { ColumnIr, ExpressionIr, TypeIr } from '../view-ir.ts'
 
 /** Whether a table holds the rows of a node. */
 export function isDerived(model: ModelContract): model is DerivedModel {
-  return 'uniques' in model
+  return 'shapes' in model
 }
 
 /** Sets of fields of which no two rows of a table have the same values. */
@@ -16,7 +16,7 @@ export function uniquesOf(model: ModelContract): readonly (readonly string[])[] 
 
 /** Those of them that hold values of rows: the key of a derived table is a number of our own. */
 export function visibleUniques(model: ModelContract): readonly (readonly string[])[] {
-  return isDerived(model) ? model.uniques : [model.key]
+  return isDerived(model) ? model.identities : [model.key]
 }
 
 /** The key of a source, as columns. */

@@ -20,8 +20,8 @@ export type RowsShape = readonly {
 
 /** The rows of a node, as a table that later blocks read like one of the database. */
 export interface DerivedModel extends ModelContract {
-  /** Sets of fields of which no two rows have the same values; NULLs are alike. */
-  readonly uniques: readonly (readonly string[])[]
+  /** Sets of fields of which no two rows have the same values; NULLs are alike, unlike in `uniques`. */
+  readonly identities: readonly (readonly string[])[]
   /** By field: the columns that hold nested results. */
   readonly shapes: ReadonlyMap<string, RowsShape>
 }

@@ -80,7 +80,7 @@ export class JoinLowering {
   }
 
   /** Sets of outputs of which no two rows of an ungrouped query have the same values. */
-  uniques(select: SelectIr, outputs: readonly OutputIr[]): readonly (readonly string[])[] {
+  identities(select: SelectIr, outputs: readonly OutputIr[]): readonly (readonly string[])[] {
     const keys = select.sources.map((source) => {
       const model = this.#modelOf(source)
       const found = visibleUniques(model)

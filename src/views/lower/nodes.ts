@@ -79,14 +79,14 @@ export class Nodes {
     return source === undefined ? undefined : this.#models.get(source.model)?.shapes.get(expression.field)
   }
 
-  /** The table of a block's rows; `uniques` are sets of outputs of which no two rows have the same values. */
-  block(parts: BlockParts, uniques: readonly (readonly string[])[]): DerivedModel {
-    return this.union([parts], uniques)
+  /** The table of a block's rows; `identities` are sets of outputs of which no two rows have the same values. */
+  block(parts: BlockParts, identities: readonly (readonly string[])[]): DerivedModel {
+    return this.union([parts], identities)
   }
 
   /** The table of the rows of several blocks with the same outputs. */
-  union(blocks: readonly BlockParts[], uniques: readonly (readonly string[])[]): DerivedModel {
-    return this.#add(nameOf(blocks), blocks, uniques)
+  union(blocks: readonly BlockParts[], identities: readonly (readonly string[])[]): DerivedModel {
+    return this.#add(nameOf(blocks), blocks, identities)
   }
 
   /** The table of the rows within LIMIT and OFFSET. */
@@ -127,7 +127,7 @@ export class Nodes {
     return new DbsyncError('VIEW.UNSUPPORTED', `${this.view}: found ${found}; need ${need}.`)
   }
 
-  #add(table: string, blocks: readonly BlockParts[], uniques: readonly (readonly string[])[]): DerivedModel {
+  #add(table: string, blocks: readonly BlockParts[], identities: readonly (readonly string[])[]): DerivedModel {
     const known = this.#models.get(table)
     if (known !== undefined) return known
     const [first] = blocks
@@ -136,7 +136,7 @@ export class Nodes {
       // A block may give NULL wherever one of its sources is missing.
       derivedColumn(name, { ...expression.type, nullable: true }),
     )
-    const model = derivedModel(table, columns, uniques, this.#shapes(blocks))
+    const model = derivedModel(table, columns, identities, this.#shapes(blocks))
     const nodes = blocks.map((parts, branch): PlanNode => ({
       kind: 'block',
       table,
@@ -177,7 +177,7 @@ export class Nodes {
 function derivedModel(
   table: string,
   columns: readonly ColumnContract[],
-  uniques: DerivedModel['uniques'],
+  identities: DerivedModel['identities'],
   shapes: DerivedModel['shapes'],
 ): DerivedModel {
   return {
@@ -188,7 +188,7 @@ function derivedModel(
     key: [ROW_KEY],
     keyIsPrimary: true,
     relations: [],
-    uniques,
+    identities,
     shapes,
   }
 }

@@ -35,7 +35,7 @@ interface Pending {
   /** Null: a row of the result for each row. */
   readonly groupBy: readonly ColumnIr[] | null
   readonly outputs: readonly OutputIr[]
-  readonly uniques: readonly (readonly string[])[]
+  readonly identities: readonly (readonly string[])[]
 }
 
 /** Takes queries apart into the nodes of one view. */
@@ -82,8 +82,8 @@ export class QueryLowering {
     return model
   }
 
-  #emit({ draft, groupBy, outputs, uniques }: Pending): DerivedModel {
-    return this.#nodes.block(parts(draft, groupBy, outputs), uniques)
+  #emit({ draft, groupBy, outputs, identities }: Pending): DerivedModel {
+    return this.#nodes.block(parts(draft, groupBy, outputs), identities)
   }
 
   /** The rows of a query; what they are ordered by is an output beside the others. */
@@ -115,7 +115,7 @@ export class QueryLowering {
         name,
         expression: { kind: 'column', source, field: name, type: expression.type },
       })),
-      uniques: model.uniques,
+      identities: model.identities,
     }
   }
 
@@ -150,7 +150,7 @@ export class QueryLowering {
       : {
           ...this.#shown(from, outputs, (expression) => rewrite(expression, from)),
           groupBy: null,
-          uniques: this.#joins.uniques(select, outputs),
+          identities: this.#joins.identities(select, outputs),
         }
     return select.distinct ? this.#distinct(pending) : pending
   }
@@ -167,13 +167,13 @@ export class QueryLowering {
     const groupBy = groups.map((group) => asColumn(rewrite(group, draft, columns)))
     const isPlain = ({ expression }: OutputIr): boolean =>
       expression.kind === 'aggregate' || groups.some((group) => sameExpression(group, expression))
-    const uniques = [names(outputs, groups)].filter((list) => list !== null)
+    const identities = [names(outputs, groups)].filter((list) => list !== null)
     if (select.having === null && outputs.every(isPlain)) {
       const plain = outputs.map(({ name, expression }) => ({
         name,
         expression: rewrite(expression, draft, columns),
       }))
-      return { draft, groupBy, outputs: plain, uniques }
+      return { draft, groupBy, outputs: plain, identities }
     }
     const model = this.#nodes.block(
       parts(draft, groupBy, [
@@ -202,7 +202,7 @@ export class QueryLowering {
       conditions: conjuncts(select.having).map((item) => rewrite(item, over, known)),
     }
     const shown = this.#shown(filtered, outputs, (expression) => rewrite(expression, over, known))
-    return { ...shown, groupBy: null, uniques }
+    return { ...shown, groupBy: null, identities }
   }
 
   /** The outputs over the sources of a draft, with a source more for each nested result. */
@@ -243,7 +243,7 @@ export class QueryLowering {
     return {
       ...plain,
       groupBy: plain.outputs.map(({ expression }) => asColumn(expression)),
-      uniques: [outputs.map(({ name }) => name)],
+      identities: [outputs.map(({ name }) => name)],
     }
   }
 
@@ -273,8 +273,8 @@ export class QueryLowering {
     const all = this.#all(this.#nodes.union(branches, []), outputs)
     if (set.all) return all
     const groupBy = all.outputs.map(({ expression }) => asColumn(expression))
-    const uniques = [outputs.map(({ name }) => name)]
-    if (!isCounted) return { ...all, groupBy, uniques }
+    const identities = [outputs.map(({ name }) => name)]
+    if (!isCounted) return { ...all, groupBy, identities }
     const counts = set.inputs.map((_, index): OutputIr => ({
       name: hidden(`n${index}`),
       expression: {
@@ -284,7 +284,7 @@ export class QueryLowering {
         type: COUNT_TYPE,
       },
     }))
-    const counted = this.#nodes.block(parts(all.draft, groupBy, [...all.outputs, ...counts]), uniques)
+    const counted = this.#nodes.block(parts(all.draft, groupBy, [...all.outputs, ...counts]), identities)
     const shown = this.#all(counted, outputs)
     const conditions = counts.map(({ name }, index): CallIr => ({
       kind: 'call',
@@ -292,7 +292,7 @@ export class QueryLowering {
       args: [{ kind: 'column', source: hidden('t'), field: name, type: COUNT_TYPE }, ZERO],
       type: BOOLEAN,
     }))
-    return { ...shown, draft: { ...shown.draft, conditions }, uniques }
+    return { ...shown, draft: { ...shown.draft, conditions }, identities }
   }
 }
 
