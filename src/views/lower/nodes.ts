@@ -127,7 +127,11 @@ export class Nodes {
     return new DbsyncError('VIEW.UNSUPPORTED', `${this.view}: found ${found}; need ${need}.`)
   }
 
-  #add(table: string, blocks: readonly BlockParts[], identities: readonly (readonly string[])[]): DerivedModel {
+  #add(
+    table: string,
+    blocks: readonly BlockParts[],
+    identities: readonly (readonly string[])[],
+  ): DerivedModel {
     const known = this.#models.get(table)
     if (known !== undefined) return known
     const [first] = blocks
