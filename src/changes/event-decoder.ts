@@ -8,7 +8,7 @@ import { wireText } from '../values/wire-text.ts'
 import { CHANGE, walkChanges, type Span, type Transaction } from '../wal/transaction.ts'
 import type { WalRelation } from '../wal/wal-relation.ts'
 import type { AnyChange, MessageEvent, TransactionInfo } from './change.ts'
-import { copyField, nullOf, setField, showField, type EventRow } from './event-row.ts'
+import { copyField, showField, showNull, type EventRow } from './event-row.ts'
 import { malformedTuple, TUPLE, tupleEnd } from './tuple.ts'
 
 /** A wire column that the contract has. */
@@ -53,7 +53,7 @@ class RowDecoder {
       if (column == null || kind === TUPLE.unchanged) continue
       if (onlyKey && !this.model.key.includes(column.field)) continue
       if (kind === TUPLE.text) showField(row, column.codec, () => wireText(buffer, start, end))
-      else setField(row, column.field, nullOf(column.codec))
+      else showNull(row, column.codec)
     }
     return row
   }

@@ -1,16 +1,11 @@
-import { isUnshowable } from '../values/codec-errors.ts'
+import { isUnshowable, unshowable } from '../values/codec-errors.ts'
 import type { ValueCodec } from '../values/value-codec.ts'
 
 /** A row as an event carries it, by field name. */
 export type EventRow = Record<string, unknown>
 
-/** What a row shows where the database has NULL: Prisma reads a null list as empty. */
-export function nullOf(codec: ValueCodec): unknown {
-  return codec.column.list ? [] : null
-}
-
 /** Defines rather than assigns: a field may be named `__proto__`. */
-export function setField(row: EventRow, field: string, value: unknown): void {
+function setField(row: EventRow, field: string, value: unknown): void {
   Object.defineProperty(row, field, { value, enumerable: true, configurable: true, writable: true })
 }
 
@@ -24,11 +19,30 @@ export function showField(row: EventRow, codec: ValueCodec, text: () => string):
     setField(row, field, codec.publicFromText(text()))
   } catch (error) {
     if (!isUnshowable(error)) throw error
-    const get = (): never => {
-      throw error
-    }
-    Object.defineProperty(row, field, { get, enumerable: true, configurable: true })
+    throwOnRead(row, field, error)
   }
+}
+
+/**
+ * Sets a field to what it shows where the database has NULL: Prisma reads a null list as empty. Where the contract says that there is
+ * no NULL its type cannot hold one, so it throws where it is read, as {@link showField} does.
+ */
+export function showNull(row: EventRow, codec: ValueCodec): void {
+  const { field, list, nullable, pgType } = codec.column
+  if (list || nullable) return setField(row, field, list ? [] : null)
+  const remedy = 'Make the field optional in schema.prisma and run prisma generate, or correct the row.'
+  throwOnRead(
+    row,
+    field,
+    unshowable(codec.place, pgType, 'NULL in a column that the contract calls required', remedy),
+  )
+}
+
+function throwOnRead(row: EventRow, field: string, error: unknown): void {
+  const get = (): never => {
+    throw error
+  }
+  Object.defineProperty(row, field, { get, enumerable: true, configurable: true })
 }
 
 const ABSENT = { value: undefined, enumerable: true, configurable: true, writable: true }

@@ -7,7 +7,7 @@ import { identityOf } from '../values/row-identity.ts'
 import { codecFor } from '../values/codec-for.ts'
 import type { AnyChange, ReadChange, TransactionInfo } from './change.ts'
 import type { EventDecoder } from './event-decoder.ts'
-import { copyField, mergeRows, nullOf, setField, showField, type EventRow } from './event-row.ts'
+import { copyField, mergeRows, showField, showNull, type EventRow } from './event-row.ts'
 
 /** A row of the chunk on its way through the replay. */
 interface FoldedRow {
@@ -89,7 +89,7 @@ function chunkRows(chunk: Chunk, schema: Schema): Map<string, FoldedRow> {
     const row: EventRow = {}
     codecs.forEach((codec, index) => {
       const text = texts[index] ?? null
-      if (text === null) setField(row, codec.column.field, nullOf(codec))
+      if (text === null) showNull(row, codec)
       else showField(row, codec, () => text)
     })
     const key: EventRow = {}

@@ -38,7 +38,8 @@ export function addDoctor(program: Command, terminal: Terminal, fail: () => void
         `PostgreSQL ${Math.floor(version / 10_000)}.${version % 10_000}, database "${database}", role "${role}"; ` +
           `${plural(place.contract.models.length, 'model')}, publication "${publication}", slot "${slot}"`,
       )
-      for (const finding of diagnosis.findings) await terminal.print(`\n${describe(finding, terminal)}`)
+      for (const finding of diagnosis.findings)
+        await terminal.print(`\n${describeFinding(finding, terminal.isColoured)}`)
       const found = counts(diagnosis)
       await terminal.print(
         `\n${plural(found.errors, 'error')}, ${plural(found.warnings, 'warning')}, ${plural(found.notes, 'note')}`,
@@ -51,8 +52,9 @@ function counts({ findings }: Diagnosis): Readonly<Record<'errors' | 'warnings' 
   return { errors: of('error'), warnings: of('warning'), notes: of('note') }
 }
 
-function describe({ severity, code, message, sql }: Finding, terminal: Terminal): string {
-  const label = terminal.isColoured ? `\u001B[${COLOURS[severity]}m${severity}\u001B[0m` : severity
+/** A finding as `doctor` prints it, without a line's end. */
+export function describeFinding({ severity, code, message, sql }: Finding, isColoured: boolean): string {
+  const label = isColoured ? `\u001B[${COLOURS[severity]}m${severity}\u001B[0m` : severity
   const heading = `${label}${' '.repeat(9 - severity.length)}${code}`
   const mend = sql.length === 0 ? [] : ['  SQL:', ...sql.map((one) => `    ${one}`)]
   return [heading, wrap(message, '  '), ...mend].join('\n')

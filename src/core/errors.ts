@@ -14,6 +14,7 @@ export const ERROR_CODES = {
   'CONTRACT.TABLE_MISSING': ['fix', 'the database lacks a table that the contract names'],
   'CONTRACT.COLUMN_MISSING': ['fix', 'the database lacks a column that the contract names'],
   'CONTRACT.TYPE_MISMATCH': ['fix', 'a column has another type in the database than in the contract'],
+  'CONTRACT.NULLABILITY': ['fix', 'a column may hold NULL in the database and may not in the contract'],
   'POSTGRES.CONNECTION_REFUSED': ['retry', 'the server cannot be reached'],
   'POSTGRES.CONNECTION_LOST': ['reconnect', 'the server or the network ended a connection'],
   'POSTGRES.AUTHENTICATION': ['fix', 'the server rejects the user, the password or the database'],

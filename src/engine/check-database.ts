@@ -1,5 +1,7 @@
 import { DbsyncError, isDbsyncError } from '../core/errors.ts'
 import { modelOf } from '../contract/lookup.ts'
+import { checkDrift } from '../postgres/check-drift.ts'
+import { checkEnums } from '../postgres/check-enums.ts'
 import type { ControlSession } from '../postgres/control-session.ts'
 import { assertNoFindings } from '../postgres/finding.ts'
 import { describeLockHolders } from '../postgres/lock-barrier.ts'
@@ -114,6 +116,30 @@ function checkOnce(
     if (oid === null) throw lacking ?? new DbsyncError('INTERNAL.INVARIANT', 'a publication lacks no table')
     return { checked, broken, oid, isExtended }
   })
+}
+
+/**
+ * Tells what a sync runs with until a row shows it: columns that may hold NULL against the contract, labels that it does not
+ * know. What matters less is left to `doctor`.
+ */
+export async function warnOfDrift(
+  { control, options }: Pick<CheckDatabaseHost, 'control' | 'options'>,
+  needs: readonly TableNeed[],
+  { tables }: Preflight,
+): Promise<void> {
+  const { contract } = options.schema
+  const labels = await control.use('check its enums', (client) => checkEnums(client, contract, needs, tables))
+  for (const { severity, code, message } of checkDrift(needs, tables)) {
+    if (severity === 'error') options.onEvent({ kind: 'warning', code, message })
+  }
+  for (const { severity, code, details } of labels) {
+    if (severity !== 'error') continue
+    // A label is a value of rows; events hold none.
+    const message =
+      `Enum ${String(details['enum'])} has labels in the database that the contract does not know; the first row that holds one ` +
+      'stops the sync. prisma-dbsync doctor names them; add them to schema.prisma and run prisma generate.'
+    options.onEvent({ kind: 'warning', code, message })
+  }
 }
 
 /** The planner's estimates of the tables' rows, by model; lacks the tables that it has none for. */

@@ -1,5 +1,6 @@
 import { isDbsyncError } from '../core/errors.ts'
 import type { ModelContract, SchemaContract } from '../contract/schema-contract.ts'
+import { checkDrift } from '../postgres/check-drift.ts'
 import { checkEnums } from '../postgres/check-enums.ts'
 import { checkLimits } from '../postgres/check-limits.ts'
 import { checkPublication } from '../postgres/check-publication.ts'
@@ -48,6 +49,8 @@ export async function diagnose(options: DiagnoseOptions): Promise<Diagnosis> {
       const slots = await readSlots(client)
       const all: Finding[] = [
         ...problems,
+        ...checkDrift(needs, tables),
+        ...(await checkEnums(client, contract, needs, tables)),
         ...checkTables(needs, tables, role),
         ...(await checkPublication(client, publication, needs, tables, serverVersion)),
         ...(await checkLimits(
@@ -55,7 +58,6 @@ export async function diagnose(options: DiagnoseOptions): Promise<Diagnosis> {
           slots.some(({ name }) => name === slot),
         )),
         ...(await checkSlots(client, slot, slots)),
-        ...(await checkEnums(client, contract, needs, tables)),
       ]
       if (rows[0]?.is_super === true) all.push(superuser(role))
       const { rows: later } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')

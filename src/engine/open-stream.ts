@@ -6,7 +6,7 @@ import type { Preflight, TableNeed } from '../postgres/preflight.ts'
 import { ReplicationSession } from '../replication/replication-session.ts'
 import type { ViewNetwork } from '../views/compile/view-network.ts'
 import type { Lsn } from '../core/lsn.ts'
-import { checkDatabase, readEstimates, tableNeeds } from './check-database.ts'
+import { checkDatabase, readEstimates, tableNeeds, warnOfDrift } from './check-database.ts'
 import type { Continuity } from './continuity.ts'
 import { openSlot, type LossCode, type OpenSlot } from './open-slot.ts'
 import type { CheckedOptions } from './options.ts'
@@ -54,6 +54,7 @@ export async function openStream(host: OpenStreamHost, compiled: ViewNetwork): P
   const { control, options, continuity, signal } = host
   const needs = tableNeeds(options, compiled)
   const { checked, oid, isExtended, broken } = await checkDatabase(host, needs)
+  if (!host.wasLive) await warnOfDrift(host, needs, checked)
   continuity.checkPublication(oid, isExtended)
   const consumed = new Map<number, ModelContract>()
   for (const model of options.consumers.models) {

@@ -4,12 +4,17 @@ import type { ModelContract } from '../contract/schema-contract.ts'
 /** A column as the catalog has it. */
 export interface CatalogColumn {
   readonly name: string
+  /** Its number in the table, which a rename leaves and no later column gets. */
+  readonly number: number
   /** `format_type` of the element type, with the type modifier. */
   readonly type: string
-  /** The element type's own name, for enums. */
+  /** The element type's own name and its schema, for enums. */
   readonly typeName: string
+  readonly typeSchema: string
   readonly isEnum: boolean
   readonly list: boolean
+  /** Whether nothing keeps NULL out of it. */
+  readonly nullable: boolean
   /** The oid of the column's type, as the stream names it. */
   readonly typeOid: number
   readonly isGenerated: boolean
@@ -38,7 +43,10 @@ export interface CatalogTable extends CatalogIdentity {
   /** `pg_class.relkind`. */
   readonly kind: string
   readonly isPermanent: boolean
+  /** Without those that are dropped, by their numbers. */
   readonly columns: readonly CatalogColumn[]
+  /** The highest number that a column has ever had. */
+  readonly lastNumber: number
   readonly primaryKey: readonly string[]
   /** The partitions that hold rows, each of which has an identity of its own; empty for an ordinary table. */
   readonly partitions: readonly (CatalogIdentity & { readonly name: string })[]
@@ -53,6 +61,11 @@ export interface CatalogTable extends CatalogIdentity {
   readonly canUseSchema: boolean
   readonly canSelect: boolean
   readonly isOwner: boolean
+}
+
+/** Whether the WAL carries the changes of a table's rows: not those of a view, a foreign or an unlogged table. */
+export function isOrdinary({ kind, isPermanent }: CatalogTable): boolean {
+  return (kind === 'r' || kind === 'p') && isPermanent
 }
 
 const IDENTITIES: Readonly<Record<string, CatalogTable['replicaIdentity']>> = {
@@ -73,7 +86,7 @@ const identityOf = (table: string): string =>
 
 // Rights: none beyond connecting. Version: 14.
 const READ_TABLE = `
-  SELECT c.oid::int8::text AS oid, c.relkind AS kind, c.relpersistence AS persistence,
+  SELECT c.oid::int8::text AS oid, c.relkind AS kind, c.relpersistence AS persistence, c.relnatts::int AS last_number,
          c.relreplident AS identity, row_security_active(c.oid) AS row_security,
          has_schema_privilege(n.oid, 'USAGE') AS can_use_schema,
          has_table_privilege(c.oid, 'SELECT') AS can_select,
@@ -108,12 +121,15 @@ const READ_TABLE = `
   WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'p', 'v', 'm', 'f')`
 
 const READ_COLUMNS = `
-  SELECT a.attname AS name, a.atttypid::int8::text AS type_oid, a.attgenerated <> '' AS is_generated,
+  SELECT a.attname AS name, a.attnum::int AS number, a.atttypid::int8::text AS type_oid, a.attgenerated <> '' AS is_generated,
          coalesce(e.oid, t.oid) <> t.oid AS list,
          -- An extension's type is printed with its schema unless that is on the role's search_path.
          CASE coalesce(e.typname, t.typname) WHEN 'citext' THEN 'citext'
            ELSE pg_catalog.format_type(coalesce(e.oid, t.oid), a.atttypmod) END AS type,
          coalesce(e.typname, t.typname)::text AS type_name,
+         (SELECT nspname::text FROM pg_catalog.pg_namespace WHERE oid = coalesce(e.typnamespace, t.typnamespace))
+           AS type_schema,
+         NOT (a.attnotnull OR t.typnotnull) AS nullable,
          coalesce(e.typtype, t.typtype) = 'e' AS is_enum,
          coalesce((SELECT collisdeterministic FROM pg_catalog.pg_collation WHERE oid = a.attcollation), true)
            AS is_deterministic,
@@ -134,6 +150,7 @@ export async function readCatalogTable(
     oid: string
     kind: string
     persistence: string
+    last_number: number
     identity: string
     row_security: boolean
     can_use_schema: boolean
@@ -150,11 +167,14 @@ export async function readCatalogTable(
   if (row === undefined) return null
   const columns = await client.query<{
     name: string
+    number: number
     type_oid: string
     is_generated: boolean
     list: boolean
     type: string
     type_name: string
+    type_schema: string
+    nullable: boolean
     is_enum: boolean
     is_deterministic: boolean
     may_be_toasted: boolean
@@ -166,15 +186,19 @@ export async function readCatalogTable(
     replicaIdentity: IDENTITIES[row.identity] ?? 'nothing',
     columns: columns.rows.map((column) => ({
       name: column.name,
+      number: column.number,
       type: column.type,
       typeName: column.type_name,
+      typeSchema: column.type_schema,
       isEnum: column.is_enum,
       list: column.list,
+      nullable: column.nullable,
       typeOid: Number(column.type_oid),
       isGenerated: column.is_generated,
       isDeterministic: column.is_deterministic,
       mayBeToasted: column.may_be_toasted,
     })),
+    lastNumber: row.last_number,
     primaryKey: row.primary_key,
     identity: row.identity_columns,
     partitions: row.partitions.map((partition) => ({

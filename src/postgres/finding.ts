@@ -9,11 +9,13 @@ export type Severity = 'error' | 'warning' | 'note'
 /** Codes of findings that no error has, because a sync runs with them. */
 export type AdviceCode =
   | 'ADVICE.IDLE_SLOT_TIMEOUT'
+  | 'ADVICE.KEY'
   | 'ADVICE.PARTIAL_OLD_ROWS'
   | 'ADVICE.PUBLICATION'
   | 'ADVICE.SENDER_TIMEOUT'
   | 'ADVICE.SLOT'
   | 'ADVICE.SUPERUSER'
+  | 'ADVICE.UNIQUE'
   | 'ADVICE.WAL_UNLIMITED'
 
 /** Something that a check of the database found, as data. */

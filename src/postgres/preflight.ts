@@ -2,8 +2,10 @@ import type pg from 'pg'
 import type { ErrorCode } from '../core/errors.ts'
 import { quoteIdentifier } from '../core/quote.ts'
 import type { ModelContract, SchemaContract } from '../contract/schema-contract.ts'
-import { readCatalogTable, type CatalogColumn, type CatalogTable } from './catalog.ts'
+import { isOrdinary, readCatalogTable, type CatalogTable } from './catalog.ts'
+import { checkColumns } from './check-columns.ts'
 import { problem, type FindingParts, type Problem } from './finding.ts'
+import { missingTable } from './missing-table.ts'
 import { checkIdentity } from './replica-identity.ts'
 import { tableName } from './table-name.ts'
 
@@ -37,12 +39,7 @@ export async function preflight(
   for (const need of needs) {
     const table = await readCatalogTable(client, need.model)
     if (table === null) {
-      add(
-        'CONTRACT.TABLE_MISSING',
-        `The contract names table ${tableName(need.model)} (model ${need.model.model}), which the database does not ` +
-          'have. Apply your migrations (prisma migrate deploy), or run prisma generate if the table was renamed.',
-        { details: { model: need.model.model, table: need.model.table } },
-      )
+      findings.push(await missingTable(client, contract, need.model))
     } else {
       tables.set(need.model.model, table)
       checkTable(contract, need, table, role, add)
@@ -120,7 +117,7 @@ function checkTable(
   const { model } = need
   const name = tableName(model)
   const details = { model: model.model, table: model.table }
-  if (!(table.kind === 'r' || table.kind === 'p') || !table.isPermanent) {
+  if (!isOrdinary(table)) {
     add(
       'CONTRACT.TABLE_MISSING',
       `${name} (model ${model.model}) is not an ordinary logged table, so the WAL does not carry its changes. ` +
@@ -137,8 +134,9 @@ function checkTable(
       { details },
     )
   }
-  for (const field of need.fields) checkColumn(contract, model, field, table, add)
-  for (const found of checkIdentity(model, table)) add(found.code, found.message, found)
+  for (const found of [...checkColumns(contract, need, table), ...checkIdentity(model, table)]) {
+    add(found.code, found.message, found)
+  }
   if (!table.canUseSchema) {
     const schema = quoteIdentifier(model.schema)
     add(
@@ -160,61 +158,4 @@ function checkTable(
       },
     )
   }
-}
-
-function checkColumn(
-  contract: SchemaContract,
-  model: ModelContract,
-  field: string,
-  table: CatalogTable,
-  add: Add,
-): void {
-  const column = model.columns.find((candidate) => candidate.field === field)
-  if (column === undefined) return
-  const found = table.columns.find((candidate) => candidate.name === column.column)
-  const where = `${model.model}.${field} (column ${quoteIdentifier(column.column)} of ${tableName(model)})`
-  const details = { model: model.model, field, column: column.column }
-  if (found === undefined) {
-    add(
-      'CONTRACT.COLUMN_MISSING',
-      `The contract names ${where}, which the database does not have. Apply your migrations, or run prisma generate.`,
-      { details },
-    )
-    return
-  }
-  if (found.isGenerated) {
-    add(
-      'CONTRACT.TYPE_MISMATCH',
-      `${where} is a generated column; the WAL does not carry it. Leave it out of views and handlers.`,
-      { details },
-    )
-    return
-  }
-  if (!found.isDeterministic) {
-    add(
-      'VIEW.NOT_EXACT',
-      `${where} has a non-deterministic collation, by which texts of different bytes may be equal. Give the column a ` +
-        'deterministic collation, or leave it out of views and handlers.',
-      { details },
-    )
-  }
-  const expected = `${expectedType(contract, column)}${column.list ? '[]' : ''}`
-  const actual = `${column.enum === undefined ? found.type : enumName(found)}${found.list ? '[]' : ''}`
-  if (expected !== actual) {
-    add(
-      'CONTRACT.TYPE_MISMATCH',
-      `${where} is ${actual} in the database and ${expected} in the contract. Apply your migrations, or correct ` +
-        'schema.prisma (prisma db pull shows the database) and run prisma generate.',
-      { details: { ...details, expected, actual } },
-    )
-  }
-}
-
-function expectedType(contract: SchemaContract, column: ModelContract['columns'][number]): string {
-  if (column.enum === undefined) return column.pgType
-  return contract.enums.find((candidate) => candidate.name === column.enum)?.pgName ?? column.enum
-}
-
-function enumName(column: CatalogColumn): string {
-  return column.isEnum ? column.typeName : column.type
 }

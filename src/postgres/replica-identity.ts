@@ -17,7 +17,8 @@ export function checkIdentity(model: ModelContract, table: CatalogTable): readon
       problem(
         'CHANGES.REPLICA_IDENTITY',
         `${name} has no unique index over (${key.join(', ')}) that is checked at once (not DEFERRABLE, not partial), ` +
-          'so two rows may share the key that DBSync knows them by. Add a primary key or unique constraint over those columns.',
+          `so two rows may share the key that DBSync knows them by. ${otherKey(model, table)}Add a primary key or unique constraint ` +
+          'over those columns.',
         {
           sql: [addKeySql(model, table)],
           details: { model: model.model, table: model.table },
@@ -36,7 +37,7 @@ export function checkIdentity(model: ModelContract, table: CatalogTable): readon
       'CHANGES.REPLICA_IDENTITY',
       `${isPartition ? `Partition ${unusable.name} of ${name}` : name} ${found}; DBSync needs the old value of ` +
         `(${key.join(', ')}) with each UPDATE and DELETE. In a publication a table without one makes the application's ` +
-        'own UPDATE and DELETE fail. Add a primary key, or run ' +
+        `own UPDATE and DELETE fail. ${otherKey(model, table)}Add a primary key, or run ` +
         `"ALTER TABLE ${unusable.name} REPLICA IDENTITY FULL", or USING INDEX with a unique index over those columns.`,
       {
         sql: isPartition
@@ -46,6 +47,19 @@ export function checkIdentity(model: ModelContract, table: CatalogTable): readon
       },
     ),
   ]
+}
+
+/** Whether the primary key is over other columns than the contract says; their order does not matter. */
+export function hasOtherKey(model: ModelContract, { primaryKey }: CatalogTable): boolean {
+  const key = keyColumns(model)
+  const isSame = key.length === primaryKey.length && key.every((column) => primaryKey.includes(column))
+  return model.keyIsPrimary && primaryKey.length > 0 && !isSame
+}
+
+function otherKey(model: ModelContract, table: CatalogTable): string {
+  if (!hasOtherKey(model, table)) return ''
+  const key = table.primaryKey.join(', ')
+  return `If its primary key (${key}) is right, correct model ${model.model} in schema.prisma and run prisma generate. `
 }
 
 /** Whether the old key of a row comes with its change. */
@@ -76,5 +90,10 @@ function addKeySql(model: ModelContract, table: CatalogTable): string {
 }
 
 function keyColumns(model: ModelContract): readonly string[] {
-  return model.key.map((field) => model.columns.find((column) => column.field === field)?.column ?? field)
+  return columnsOf(model, model.key)
+}
+
+/** The names that fields of a model have in the database. */
+export function columnsOf(model: ModelContract, fields: readonly string[]): readonly string[] {
+  return fields.map((field) => model.columns.find((column) => column.field === field)?.column ?? field)
 }

@@ -14,13 +14,13 @@ export function undecodable(place: string, pgType: string, found: string, remedy
  * The error for a value that is of its type and that no value of the client can stand for: `infinity` as a Date, a NULL
  * inside a list. It is thrown where the value is shown, never where it is read off the wire; never tells the value.
  */
-export function unshowable(place: string, pgType: string, found: string): DbsyncError {
-  const { code, message, details } = undecodable(
-    place,
-    pgType,
-    found,
-    'Correct the row, or leave the column out of what reads it.',
-  )
+export function unshowable(
+  place: string,
+  pgType: string,
+  found: string,
+  remedy = 'Correct the row, or leave the column out of what reads it.',
+): DbsyncError {
+  const { code, message, details } = undecodable(place, pgType, found, remedy)
   return new DbsyncError(code, message, { details: { ...details, isUnshowable: true } })
 }
 

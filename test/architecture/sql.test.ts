@@ -65,6 +65,12 @@ const SAFE: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     name: 'the names of PINNED_SETTINGS, a constant',
     value: 'the values of PINNED_SETTINGS, a constant',
   },
+  'src/postgres/check-columns.ts': { now: 'of quoteIdentifier', before: 'of quoteIdentifier' },
+  'src/postgres/check-drift.ts': {
+    'columnPlace(model, column)': 'in a message',
+    index: 'a quoted identifier after a constant',
+    list: 'quoted identifiers',
+  },
   'src/postgres/check-limits.ts': { 'found.slots + 10': 'a number', 'found.senders + 10': 'a number' },
   'src/postgres/preflight.ts': { name: 'of tableName', schema: 'of quoteIdentifier' },
   'src/postgres/publication.ts': {
@@ -76,6 +82,7 @@ const SAFE: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   },
   'src/postgres/replica-identity.ts': {
     'unusable.name': 'a regclass, quoted by the server',
+    'otherKey(model, table)': 'in a message',
     kind: 'one of two constants',
     columns: 'quoted identifiers',
   },

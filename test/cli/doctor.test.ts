@@ -5,7 +5,7 @@ import type { ClientConfig } from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createSync } from 'prisma-dbsync'
 import { schema } from '../../generated/dbsync/index.ts'
-import { buildCli, type Cli } from '../support/cli.ts'
+import { buildCli, runHere, type Cli } from '../support/cli.ts'
 import { testDatabase } from '../support/database.ts'
 import { doctor, errorsOf, expectRefusal, ownRole } from '../support/doctor.ts'
 import { until } from '../support/faults.ts'
@@ -109,6 +109,37 @@ test('doctor compares tables, columns, types and enum labels with the contract',
       message: expect.stringContaining('lacks the labels "glad"'),
     }),
   )
+})
+
+test('doctor prints what differs from the contract with both ways to mend it, the worst first', async () => {
+  await using db = await testDatabase()
+  await db.query(
+    `ALTER TABLE visit RENAME visit_rating TO stars; ALTER TABLE users ALTER email DROP NOT NULL; DROP INDEX users_email_key`,
+  )
+  const { code, stdout } = await runHere(['doctor', '--url', db.url])
+  expect(code).toBe(1)
+  const printed = [...stdout.matchAll(/^\w+ +(?:CONTRACT|ADVICE\.UNIQUE)[^]*?(?=\n\n)/gm)].map(
+    ([text]) => text,
+  )
+  expect(printed.join('\n')).toBe(`error    CONTRACT.COLUMN_MISSING
+  The contract names Visit.visitRating (column "visit_rating" of "public"."visit"), which the
+  database does not have; column "stars", which the contract does not know, looks like it. If it was
+  renamed, write @map("stars") at Visit.visitRating and run prisma generate, or rename it back. Else
+  apply your migrations.
+  SQL:
+    ALTER TABLE "public"."visit" RENAME COLUMN "stars" TO "visit_rating";
+error    CONTRACT.NULLABILITY
+  User.email (column "email" of "public"."users") may hold NULL in the database and may not in the
+  contract: the first NULL stops the views that read the column, and is an error where a handler
+  reads it. Make the field optional in schema.prisma and run prisma generate, or correct the rows
+  and set the column NOT NULL.
+  SQL:
+    ALTER TABLE "public"."users" ALTER COLUMN "email" SET NOT NULL;
+note     ADVICE.UNIQUE
+  "public"."users" (model User) has no unique index over (email), which the contract names. Views
+  and handlers do without. Create it, or take it out of schema.prisma and run prisma generate.
+  SQL:
+    CREATE UNIQUE INDEX "users_email_key" ON "public"."users" ("email");`)
 })
 
 test('doctor warns of what will hurt: limits, timeouts, slots that are lost; and knows a standby', async () => {

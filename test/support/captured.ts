@@ -51,17 +51,21 @@ export function capture(
     kind: 'r',
     isPermanent: true,
     replicaIdentity: identity === 'f' ? 'full' : 'default',
-    columns: names.map((name) => ({
+    columns: names.map((name, index) => ({
       name,
+      number: index + 1,
       type: 'text',
       typeName: 'text',
+      typeSchema: 'pg_catalog',
       isEnum: false,
       list: false,
+      nullable: true,
       typeOid: TYPE_OID,
       isGenerated: false,
       isDeterministic: true,
       mayBeToasted: false,
     })),
+    lastNumber: names.length,
     primaryKey: keys,
     identity: keys,
     partitions: [],
@@ -78,8 +82,9 @@ export function capture(
     schema: contract.schema,
     name: contract.table,
     identity,
-    columns: names.map((name) => ({
+    columns: names.map((name, index) => ({
       name,
+      number: index + 1,
       typeOid: TYPE_OID,
       isKey: identity === 'f' || keys.includes(name),
     })),
