@@ -69,7 +69,14 @@ export { redisKey } from './stores/redis/redis-key.ts'
 export { redisPosition, type RedisPosition } from './stores/redis/redis-position.ts'
 export { redisStore, type RedisStoreOptions } from './stores/redis/redis-store.ts'
 export type { StoreBatch, StoredColumn, StoredValues, StoredView, ViewStore } from './stores/view-store.ts'
-export type { AtOptions, MemoryView, ViewBatch, ViewChange, ViewReadiness } from './stores/memory-view.ts'
+export type {
+  AtOptions,
+  ChangedKey,
+  MemoryView,
+  ViewBatch,
+  ViewChange,
+  ViewReadiness,
+} from './stores/memory-view.ts'
 export { avg, boolAnd, boolOr, count, countDistinct, max, min, sum } from './views/build/aggregates.ts'
 export {
   abs,

@@ -5,6 +5,7 @@
  */
 export type {
   AtOptions,
+  ChangedKey,
   MemoryView,
   ViewBatch,
   ViewChange,

@@ -166,7 +166,7 @@ async function compare(sync: DemoSync, client: pg.Client, screen: Screen): Promi
   screen.line(`Comparing every row of every view with its SQL on the server at ${formatLsn(lsn)}`)
   const differences: Difference[] = []
   let rows = 0
-  const cells = new Map<string, MemoryView<unknown, never>>(Object.entries(sync.views))
+  const cells = new Map<string, MemoryView<unknown, unknown, unknown>>(Object.entries(sync.views))
   for (const [name, view] of Object.entries(VIEWS)) {
     const cell = cells.get(name)
     if (cell === undefined) throw new Error(`the sync does not have the view ${name}`)

@@ -16,8 +16,8 @@ export type ViewReadiness = 'hydrating' | 'live' | 'stale' | 'failed' | 'removed
  *
  * `key` is the value of a key of one column, an object for a longer one, null for a view of one row and for a bag.
  */
-export interface ViewChange<Row> {
-  readonly key: unknown
+export interface ViewChange<Row, Key = unknown> {
+  readonly key: Key
   readonly before: Row | null
   readonly after: Row | null
 }
@@ -29,12 +29,15 @@ export interface AtOptions {
 }
 
 /** The changes that one commit (or several, for a slow reader) made to a view. */
-export interface ViewBatch<Row> {
+export interface ViewBatch<Row, Key = unknown> {
   /** The view's content after the batch is its SQL at this position. */
   readonly lsn: Lsn
   /** At most one entry a key. */
-  readonly changes: readonly ViewChange<Row>[]
+  readonly changes: readonly ViewChange<Row, Key>[]
 }
+
+/** The key that a change tells, of what `get` takes: null for a view of one row and for a bag. */
+export type ChangedKey<Key> = [Key] extends [void] ? null : Key
 
 /**
  * A view that is kept in memory, as its readers see it.
@@ -122,12 +125,12 @@ export interface MemoryView<Row, Key, Match = never> {
    * Calls `listener` after each commit that changes the view, until the returned function is called. What it throws is
    * reported as an event and does not stop the stream.
    */
-  subscribe(listener: (batch: ViewBatch<Row>) => void): () => void
+  subscribe(listener: (batch: ViewBatch<Row, ChangedKey<Key>>) => void): () => void
   /**
    * The changes from now on, one batch a commit. Where the reader falls behind, batches are folded into one, so
    * memory stays bounded by the view's size. Ends with the sync; rejects with the signal's reason.
    */
-  changes(options?: { readonly signal?: AbortSignal }): AsyncIterable<ViewBatch<Row>>
+  changes(options?: { readonly signal?: AbortSignal }): AsyncIterable<ViewBatch<Row, ChangedKey<Key>>>
 }
 
 /** The engine's side of a {@link MemoryView}. */

@@ -2,6 +2,7 @@ import type { Decimal } from '@prisma/client/runtime/client'
 import { avg, count, max, min, sum } from '../../src/views/build/aggregates.ts'
 import { eq, gt, gte, inArray, isNotNull, isNull, lt, ne } from '../../src/views/build/comparisons.ts'
 import { defineView, type ViewKey, type ViewRow } from '../../src/views/define-view.ts'
+import type { ChangedKey } from '../../src/stores/memory-view.ts'
 import { and, not, or } from '../../src/views/build/logic.ts'
 import type { Equal, Expect } from './equal.ts'
 import { Restaurant, Sample, User, Visit, type Mood, type Role } from './fixture.ts'
@@ -152,6 +153,17 @@ export const byNullable = defineView('by_nullable', (q) =>
     .select(({ v }) => ({ stars: v.visitRating, visits: count() })),
 )
 export type ByNullable = Expect<Equal<ViewKey<typeof byNullable>, number | null>>
+export type ChangedKeys = Expect<
+  Equal<
+    [
+      ChangedKey<ViewKey<typeof rating>>,
+      ChangedKey<ViewKey<typeof numbers>>,
+      ChangedKey<ViewKey<typeof bag>>,
+      ChangedKey<ViewKey<typeof byNullable>>,
+    ],
+    [string, null, null, number | null]
+  >
+>
 
 // The nullable side of a left join: nothing drops out.
 export const optional = defineView('optional', (q) =>
