@@ -25,7 +25,7 @@ export function sources(...folders: readonly string[]): SourceFile[] {
     readdirSync(join(ROOT, folder), { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
       .map((entry) => relative(ROOT, join(entry.parentPath, entry.name)).replaceAll('\\', '/'))
-      .filter((path) => !path.includes('/fixtures/') && !path.includes('/node_modules/'))
+      .filter((path) => !/\/(fixtures|generated|node_modules)\//.test(path))
       .toSorted()
       .map((path) => {
         const text = readFileSync(join(ROOT, path), 'utf8')

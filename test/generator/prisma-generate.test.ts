@@ -46,16 +46,17 @@ test('the outputs are fresh until an input or an output changes', async () => {
   const inputs = [
     'prisma/schema.prisma',
     'prisma.config.ts',
+    'examples/derived-table/schema.prisma',
     'generators/deep/a.ts',
     'src/contract/a.ts',
     'src/core/errors.ts',
     'node_modules/.package-lock.json',
   ]
-  const outputs = [
-    'generated/client/client.ts',
-    'generated/dbsync/index.ts',
-    'generated/dbsync/contract.json',
-  ]
+  const outputs = ['', 'examples/derived-table/'].flatMap((project) =>
+    ['client/client.ts', 'dbsync/index.ts', 'dbsync/contract.json'].map(
+      (file) => `${project}generated/${file}`,
+    ),
+  )
   for (const name of [...inputs, ...outputs]) await space.write(name, '')
   expect(isFresh(space.path)).toBe(false)
   await space.write('generated/.stamp', '')

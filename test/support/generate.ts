@@ -7,10 +7,15 @@ const ROOT = resolve(import.meta.dirname, '../..')
 
 /** Written after each run. The outputs' own times do not tell: what has not changed is not rewritten. */
 const STAMP = 'generated/.stamp'
-const OUTPUTS = ['generated/client/client.ts', 'generated/dbsync/index.ts', 'generated/dbsync/contract.json']
+const OUTPUTS = ['', 'examples/derived-table/'].flatMap((project) =>
+  ['client/client.ts', 'dbsync/index.ts', 'dbsync/contract.json'].map(
+    (file) => `${project}generated/${file}`,
+  ),
+)
 const INPUTS = [
   'prisma/schema.prisma',
   'prisma.config.ts',
+  'examples/derived-table/schema.prisma',
   'generators',
   'src/contract',
   'src/core/errors.ts',
@@ -68,8 +73,9 @@ export function isFresh(root: string): boolean {
 function main(): void {
   if (isFresh(ROOT)) return
   const started = Date.now()
-  const { status, output } = prismaGenerate(ROOT)
-  if (status !== 0) {
+  for (const project of [ROOT, join(ROOT, 'examples/derived-table')]) {
+    const { status, output } = prismaGenerate(project)
+    if (status === 0) continue
     process.stderr.write(output)
     process.exitCode = 1
     return
