@@ -78,6 +78,7 @@ export const ERROR_CODES = {
   'TESTING.NO_SERVER': ['fix', 'no PostgreSQL for tests was found, or it could not be started'],
   'TESTING.MIGRATIONS': ['fix', 'the migrations for a test database were not found, or failed'],
   'TESTING.SCHEMA_DIFFERS': ['fix', 'the migrations do not make the tables of the generated schema'],
+  'TESTING.NO_FAST_CHECK': ['fix', 'an arbitrary was asked for and fast-check is not installed'],
   'TESTING.SYNC_LEFT_OPEN': ['fix', 'a sync was not closed before its test database was disposed of'],
   'INTERNAL.INVARIANT': ['fix', 'a bug in DBSync; please report it'],
 } as const satisfies Record<string, readonly [Recovery, string]>

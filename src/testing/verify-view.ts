@@ -101,7 +101,8 @@ export async function verifyView(
   })
 }
 
-function connectionOf(
+/** The database of a view: the one that is named, else the one that its sync reads. Throws: CONFIG.INVALID_OPTIONS. */
+export function connectionOf(
   view: ViewDefinition,
   made: CheckedOptions | null,
   { connection }: VerifyOptions,

@@ -21,7 +21,10 @@ export function textCodec(column: ColumnContract, place: string): BytesCodec {
       // Postgres prints a uuid in lower case and a char(n) padded with blanks; a key is found by that text.
       if (column.pgType === 'uuid') return value.toLowerCase()
       const blanks = /^character\((\d+)\)$/.exec(column.pgType)?.[1]
-      return blanks === undefined ? value : value.padEnd(Number(blanks))
+      // Postgres counts characters; a string's length counts some twice.
+      return blanks === undefined
+        ? value
+        : value + ' '.repeat(Math.max(0, Number(blanks) - Array.from(value).length))
     },
   }
 }

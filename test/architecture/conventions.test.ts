@@ -116,7 +116,8 @@ test('every error is a DbsyncError; RangeError and its kind are for what no call
   )
   expect(thrown).toEqual([
     'src/stores/change-feed.ts: RangeError',
-    // A failed assertion of a user's test, which shows rows.
+    // Failed assertions of a user's test, which show rows.
+    'src/testing/check-views.ts: ViewCheckError',
     'src/testing/verify-view.ts: ViewMismatchError',
   ])
 })

@@ -79,8 +79,10 @@ const LAW: Readonly<Record<string, Floor>> = {
   },
   // For users' tests; nothing here imports it.
   testing: {
-    floors: ['core', 'contract', 'postgres', 'changes', 'views', 'stores', 'engine'],
+    floors: ['core', 'contract', 'values', 'postgres', 'changes', 'views', 'stores', 'engine'],
     packages: [
+      // The project's own, if it is there.
+      'fast-check',
       'node:assert',
       'node:child_process',
       'node:crypto',

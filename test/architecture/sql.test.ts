@@ -153,6 +153,18 @@ const SAFE: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     'this.#written.name': 'of tableName',
   },
   'src/stores/postgres/replace-table.ts': { old: 'of quoteIdentifier', next: 'of quoteIdentifier' },
+  'src/testing/empty-tables.ts': { "deletes.map(({ sql }) => sql).join('; ')": 'of deleteSql' },
+  'src/testing/history.ts': { sql: 'of withLiterals: a statement of this folder, and quoted literals' },
+  'src/testing/statement-sql.ts': {
+    names: 'quoted identifiers',
+    values: 'numbered parameters; with casts to types of the contract',
+    assignments: 'quoted identifiers and numbered parameters',
+    'whereSql(key, set.length + 1)': 'looked at like any other',
+    'whereSql(key, 1)': 'looked at like any other',
+    lists: 'numbered parameters',
+    aliases: 'numbered names',
+    "equations(key, from).join(' AND ')": 'quoted identifiers and numbered parameters',
+  },
   'src/testing/read-both-sides.ts': { LOCK_MS: 'a number', "tables.join(', ')": 'of tableName' },
   'src/testing/shown-view.ts': { "columns.join(', ')": 'quoted identifiers', table: 'of tableName' },
   'src/testing/test-database.ts': { ACTIVE_SLOTS: 'a constant' },
@@ -227,6 +239,12 @@ const SAFE: Readonly<Record<string, Readonly<Record<string, string>>>> = {
 
 /** Places where a statement is part of a message to a person, by the end of what stands before them. */
 const MESSAGES: Readonly<Record<string, readonly string[]>> = {
+  'src/testing/rows.ts': [
+    'rows(${model.model}',
+    'rows of ${relation.model}',
+    'for ${model.model}',
+    '${relation.field}',
+  ],
   'src/stores/postgres/postgres-store.ts': ['The server answered COMMIT by ${command}'],
   'src/engine/diagnose.ts': ['Role "${role}'],
   'src/stores/postgres/check-derived-columns.ts': [
