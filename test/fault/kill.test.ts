@@ -13,7 +13,7 @@ import { randomSource, randomTransaction, seedExample } from '../support/workloa
 
 const ROOT = resolve(import.meta.dirname, '../..')
 const IS_LONG = process.env['SOAK'] === '1'
-const KILLS = IS_LONG ? 200 : 10
+const KILLS = IS_LONG ? 200 : 6
 const SLOT = 'killed'
 const MAX_BACKLOG_BYTES = 400_000
 

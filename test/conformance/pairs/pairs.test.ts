@@ -124,7 +124,7 @@ test(
     const small = await define(
       lab,
       random,
-      [...singles(), ...(SOAK ? doubles() : random.sample(doubles(), 60))],
+      [...singles(), ...(SOAK ? doubles() : random.sample(doubles(), 20))],
       refusals,
     )
     const found = [...(await faults(lab, random, [...small, ...covering], activity))]
@@ -135,7 +135,7 @@ test(
       const tail = await define(
         lab,
         random,
-        Array.from({ length: 2 * BATCH }, () => randomChoice(random)),
+        Array.from({ length: BATCH }, () => randomChoice(random)),
         refusals,
       )
       found.push(...(await faults(lab, random, tail, activity)))
