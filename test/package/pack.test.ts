@@ -178,7 +178,9 @@ beforeAll(async () => {
     .object({ bin: z.record(z.string(), z.string()), dependencies: z.record(z.string(), z.string()) })
     .parse(JSON.parse(await readFile(join(modules, 'prisma-dbsync/package.json'), 'utf8')))
   // What the package depends on, what every user of Prisma has, and nothing else that we happen to have.
-  for (const name of [...Object.keys(manifest.dependencies), 'prisma', '@prisma', '@types/node']) {
+  // (The types of the test kit name fast-check's, and this project checks those of libraries too.)
+  const installed = [...Object.keys(manifest.dependencies), 'prisma', '@prisma', '@types/node', 'fast-check']
+  for (const name of installed) {
     await mkdir(join(modules, name, '..'), { recursive: true })
     await symlink(join(ROOT, 'node_modules', name), join(modules, name))
   }
