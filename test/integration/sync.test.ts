@@ -89,8 +89,8 @@ test('subscribers get one batch a commit, and batches fold to the state', async 
     expect(lsn).toBe(view.lsn)
     sizes.push(changes.length)
     for (const { key, before, after } of changes) {
-      expect(before).toEqual(folded.get(String(key)) ?? null)
-      if (after === null) folded.delete(String(key))
+      expect(before).toEqual(folded.get(key) ?? null)
+      if (after === null) folded.delete(key)
       else folded.set(after.id, after)
     }
   })
