@@ -19,10 +19,19 @@ export function columnTypes(
   const declared = contract.enums.find(({ name }) => name === column.enum)
   // Without its schema where that tells nothing.
   const isPlain = !found.isEnum || found.typeSchema === declared?.schema
-  const actual = found.isEnum ? enumName(isPlain ? null : found.typeSchema, found.typeName) : found.type
+  const actual = found.isEnum
+    ? enumName(isPlain ? null : found.typeSchema, found.typeName)
+    : precise(found.type) === precise(column.pgType)
+      ? column.pgType
+      : found.type
   const expected =
     declared === undefined ? column.pgType : enumName(isPlain ? null : declared.schema, declared.pgName)
   return [`${expected}${suffix(column.list)}`, `${actual}${suffix(found.list)}`]
+}
+
+/** A time without a precision has six digits, and `prisma db pull` writes them: `@db.Timestamptz(6)`. */
+function precise(pgType: string): string {
+  return pgType.replace(/^(timestamp|time) (?=with)/, '$1(6) ')
 }
 
 function enumName(schema: string | null, name: string): string {

@@ -1,0 +1,50 @@
+import type pg from 'pg'
+import { expect, test } from 'vitest'
+import { generate } from '../../generators/generate.ts'
+import { parseContract } from '../../src/contract/parse-contract.ts'
+import type { SchemaContract } from '../../src/contract/schema-contract.ts'
+import { wholeTable } from '../../src/engine/diagnose.ts'
+import { checkDrift } from '../../src/postgres/check-drift.ts'
+import type { Finding } from '../../src/postgres/finding.ts'
+import { preflight } from '../../src/postgres/preflight.ts'
+import { inputOf, schemaOf } from '../generator/input.ts'
+import { testDatabase } from '../support/database.ts'
+
+function contractOf(blocks: string): SchemaContract {
+  return parseContract(JSON.parse(generate(inputOf(schemaOf(blocks))).files.get('contract.json') ?? ''))
+}
+
+async function findingsOf(client: pg.ClientBase, contract: SchemaContract): Promise<readonly Finding[]> {
+  const needs = contract.models.map((model) => wholeTable(model))
+  const { findings, tables } = await preflight(client, contract, needs)
+  return [...findings, ...checkDrift(needs, tables)]
+}
+
+test('a time without a precision has the six digits that prisma db pull writes', async () => {
+  await using db = await testDatabase({ schema: 'empty' })
+  const client = await db.connect()
+  await client.query(`CREATE TABLE "Log" (id int PRIMARY KEY, at timestamptz NOT NULL, local timestamp NOT NULL,
+    hours time[], zoned timetz NOT NULL, exact timestamptz(6) NOT NULL)`)
+  const log = (digits: number | null): SchemaContract => {
+    const of = digits === null ? '' : `(${digits})`
+    return contractOf(`
+model Log {
+  id    Int        @id
+  at    DateTime   @db.Timestamptz${of}
+  local DateTime   @db.Timestamp${of}
+  hours DateTime[] @db.Time${of}
+  zoned DateTime   @db.Timetz${of}
+  exact DateTime   @db.Timestamptz${of}
+}`)
+  }
+  expect(await findingsOf(client, log(6))).toEqual([])
+  expect(await findingsOf(client, log(null))).toEqual([])
+  const others = await findingsOf(client, log(3))
+  expect(others.map(({ details }) => details['actual'])).toEqual([
+    'timestamp with time zone',
+    'timestamp without time zone',
+    'time without time zone[]',
+    'time with time zone',
+    'timestamp(6) with time zone',
+  ])
+})
