@@ -1,4 +1,5 @@
 import { quoteIdentifier } from '../core/quote.ts'
+import { isJoinTable } from '../contract/is-join-table.ts'
 import type { ColumnContract, ModelContract, SchemaContract } from '../contract/schema-contract.ts'
 import type { CatalogTable } from './catalog.ts'
 import { columnTypes } from './column-types.ts'
@@ -84,11 +85,13 @@ function missingColumn(
     )
   }
   const [now, before] = [quoteIdentifier(renamed), quoteIdentifier(column.column)]
+  const ways = isJoinTable(model)
+    ? 'rename it back: Prisma has no other name for it'
+    : `write @map(${JSON.stringify(renamed)}) at ${model.model}.${column.field} and run prisma generate, or rename it back`
   return problem(
     'CONTRACT.COLUMN_MISSING',
     `The contract names ${where}, which the database does not have; column ${now}, which the contract does not know, looks ` +
-      `like it. If it was renamed, write @map(${JSON.stringify(renamed)}) at ${model.model}.${column.field} and run prisma ` +
-      'generate, or rename it back. Else apply your migrations.',
+      `like it. If it was renamed, ${ways}. Else apply your migrations.`,
     {
       sql: [`ALTER TABLE ${tableName(model)} RENAME COLUMN ${now} TO ${before};`],
       details: { ...details, renamedTo: renamed },

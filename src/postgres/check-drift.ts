@@ -1,4 +1,5 @@
 import { quoteIdentifier } from '../core/quote.ts'
+import { isJoinTable } from '../contract/is-join-table.ts'
 import type { ModelContract } from '../contract/schema-contract.ts'
 import { isOrdinary, type CatalogTable } from './catalog.ts'
 import { columnPlace } from './check-columns.ts'
@@ -37,8 +38,10 @@ function checkNulls({ model, fields }: TableNeed, table: CatalogTable): readonly
       problem(
         'CONTRACT.NULLABILITY',
         `${columnPlace(model, column)} may hold NULL in the database and may not in the contract: the first NULL stops the views ` +
-          'that read the column, and is an error where a handler reads it. Make the field optional in schema.prisma and run prisma ' +
-          'generate, or correct the rows and set the column NOT NULL.',
+          'that read the column, and is an error where a handler reads it. ' +
+          (isJoinTable(model)
+            ? 'Prisma never writes one there: correct the rows and set the column NOT NULL.'
+            : 'Make the field optional in schema.prisma and run prisma generate, or correct the rows and set the column NOT NULL.'),
         {
           sql: [
             `ALTER TABLE ${tableName(model)} ALTER COLUMN ${quoteIdentifier(column.column)} SET NOT NULL;`,
@@ -58,8 +61,8 @@ function checkKey(model: ModelContract, table: CatalogTable): readonly Finding[]
       'note',
       'ADVICE.KEY',
       `The primary key of ${tableName(model)} (model ${model.model}) is (${found.join(', ')}) in the database and ` +
-        `(${expected.join(', ')}) in the contract; rows are told apart all the same. Apply your migrations, or correct the ` +
-        'model in schema.prisma and run prisma generate.',
+        `(${expected.join(', ')}) in the contract; rows are told apart all the same. Apply your migrations` +
+        (isJoinTable(model) ? '.' : ', or correct the model in schema.prisma and run prisma generate.'),
       { details: { model: model.model, table: model.table, expected, actual: found } },
     ),
   ]

@@ -1,5 +1,6 @@
 import type pg from 'pg'
 import { quoteIdentifier } from '../core/quote.ts'
+import { isJoinTable } from '../contract/is-join-table.ts'
 import type { ModelContract, SchemaContract } from '../contract/schema-contract.ts'
 import { readCatalogTable, type CatalogTable } from './catalog.ts'
 import { hasType } from './column-types.ts'
@@ -55,11 +56,19 @@ export async function missingTable(
     ...(isMoved ? [`ALTER TABLE ${tableName(found)} SET SCHEMA ${quoteIdentifier(model.schema)};`] : []),
     ...(isRenamed ? [`ALTER TABLE ${tableName(moved)} RENAME TO ${quoteIdentifier(model.table)};`] : []),
   ]
-  const what = isRenamed ? 'renamed' : 'moved'
+  const [what, back] = isRenamed ? ['renamed', 'rename'] : ['moved', 'move']
+  // Prisma names it after the relation, and has no other word for it.
+  const relation = isRenamed && !isMoved && found.table.startsWith('_') ? found.table.slice(1) : ''
+  const named =
+    relation === ''
+      ? ''
+      : `, or write @relation(${JSON.stringify(relation)}) at both ends of the relation and run prisma generate`
+  const ways = isJoinTable(model)
+    ? `${back} it back${named}`
+    : `write ${attributes.join(' and ')} in model ${model.model} and run prisma generate, or ${back} it back`
   return problem(
     'CONTRACT.TABLE_MISSING',
-    `${missing}; ${tableName(found)}, which the contract does not know, has its columns. If it was ${what}, write ` +
-      `${attributes.join(' and ')} in model ${model.model} and run prisma generate, or ${isRenamed ? 'rename' : 'move'} it back. ` +
+    `${missing}; ${tableName(found)}, which the contract does not know, has its columns. If it was ${what}, ${ways}. ` +
       'Else apply your migrations (prisma migrate deploy).',
     { sql, details: { ...details, renamedTo: tableName(found) } },
   )

@@ -1,4 +1,5 @@
 import { quoteIdentifier } from '../core/quote.ts'
+import { isJoinTable } from '../contract/is-join-table.ts'
 import type { ModelContract } from '../contract/schema-contract.ts'
 import type { CatalogIdentity, CatalogTable } from './catalog.ts'
 import { problem, type Problem } from './finding.ts'
@@ -57,7 +58,7 @@ export function hasOtherKey(model: ModelContract, { primaryKey }: CatalogTable):
 }
 
 function otherKey(model: ModelContract, table: CatalogTable): string {
-  if (!hasOtherKey(model, table)) return ''
+  if (!hasOtherKey(model, table) || isJoinTable(model)) return ''
   const key = table.primaryKey.join(', ')
   return `If its primary key (${key}) is right, correct model ${model.model} in schema.prisma and run prisma generate. `
 }

@@ -48,3 +48,44 @@ model Log {
     'timestamp(6) with time zone',
   ])
 })
+
+test('what is said of a join table can be done: it has no model in schema.prisma', async () => {
+  await using db = await testDatabase({ schema: 'empty' })
+  const client = await db.connect()
+  const contract = contractOf(`
+model Post {
+  id   Int   @id
+  tags Tag[]
+}
+
+model Tag {
+  id    Int    @id
+  posts Post[]
+}`)
+  await client.query(`CREATE TABLE "Post" (id int PRIMARY KEY); CREATE TABLE "Tag" (id int PRIMARY KEY); CREATE SCHEMA other;
+    CREATE TABLE "_PostToTag" ("A" int NOT NULL, "B" int NOT NULL, CONSTRAINT "_PostToTag_AB_pkey" PRIMARY KEY ("A", "B"))`)
+  expect(await findingsOf(client, contract)).toEqual([])
+  const table = 'ALTER TABLE "_PostToTag"'
+  const said: string[] = []
+  for (const sql of [
+    `${table} RENAME TO "_labels"`,
+    `${table} RENAME TO labels`,
+    `${table} SET SCHEMA other`,
+    `${table} RENAME "A" TO post`,
+    `${table} DROP CONSTRAINT "_PostToTag_AB_pkey", ADD id serial PRIMARY KEY`,
+    `${table} DROP CONSTRAINT "_PostToTag_AB_pkey", ADD id serial PRIMARY KEY, ADD UNIQUE ("A", "B"), REPLICA IDENTITY FULL`,
+    `${table} DROP CONSTRAINT "_PostToTag_AB_pkey", ADD UNIQUE ("A", "B"), REPLICA IDENTITY FULL, ALTER "A" DROP NOT NULL`,
+  ]) {
+    await client.query(`BEGIN; ${sql}`)
+    const messages = (await findingsOf(client, contract)).map(({ message }) => message)
+    expect([sql, messages.length > 0]).toEqual([sql, true])
+    said.push(...messages)
+    await client.query('ROLLBACK')
+  }
+  expect(
+    said.filter((message) => /@@?map|@@schema|in model _|model _\w+ in|the model in|optional/.test(message)),
+  ).toEqual([])
+  expect(said[0]).toContain('rename it back, or write @relation("labels") at both ends of the relation')
+  expect(said[1]).toContain('If it was renamed, rename it back. Else')
+  expect(said[2]).toContain('If it was moved, move it back. Else')
+})
