@@ -50,6 +50,10 @@ export interface CatalogTable extends CatalogIdentity {
   readonly primaryKey: readonly string[]
   /** The partitions that hold rows, each of which has an identity of its own; empty for an ordinary table. */
   readonly partitions: readonly (CatalogIdentity & { readonly name: string })[]
+  /** Of all, also of those that are partial or deferrable. */
+  readonly indexNames: readonly string[]
+  /** `primaryKey` is empty for one that is deferrable. */
+  readonly hasPrimaryKey: boolean
   /** Column sets that no two rows share at any moment, not even inside a statement. */
   readonly uniqueKeys: readonly (readonly string[])[]
   /** Whether other tables inherit from it, whose changes carry their own names. */
@@ -116,6 +120,9 @@ const READ_TABLE = `
                      AND NOT EXISTS (SELECT FROM pg_catalog.pg_attribute a
                                      WHERE a.attrelid = c.oid AND a.attnum = ANY (i.indkey[0:i.indnkeyatts - 1])
                                        AND NOT a.attnotnull)), '[]') AS identity_indexes,
+         ARRAY(SELECT x.relname::text FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid
+               WHERE i.indrelid = c.oid) AS index_names,
+         EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND i.indisprimary) AS has_primary_key,
          c.relkind = 'r' AND EXISTS (SELECT FROM pg_catalog.pg_inherits h WHERE h.inhparent = c.oid) AS has_children
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
   WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'p', 'v', 'm', 'f')`
@@ -160,6 +167,8 @@ export async function readCatalogTable(
     identity_columns: string[]
     partitions: { name: string; replicaIdentity: string; identity: string[] }[]
     unique_keys: string[][]
+    index_names: string[]
+    has_primary_key: boolean
     identity_indexes: CatalogIndex[]
     has_children: boolean
   }>(READ_TABLE, [model.schema, model.table])
@@ -205,6 +214,8 @@ export async function readCatalogTable(
       ...partition,
       replicaIdentity: IDENTITIES[partition.replicaIdentity] ?? 'nothing',
     })),
+    indexNames: row.index_names,
+    hasPrimaryKey: row.has_primary_key,
     uniqueKeys: row.unique_keys,
     hasChildren: row.has_children,
     identityIndexes: row.identity_indexes,

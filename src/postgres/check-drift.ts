@@ -79,7 +79,10 @@ function checkUniques(model: ModelContract, table: CatalogTable): readonly Findi
     .map((columns) => {
       // As Prisma names it, so that it is the one that the schema means.
       const name = `${model.table}_${columns.join('_')}_key`
-      const index = Buffer.byteLength(name) > NAME_BYTES ? 'INDEX' : `INDEX ${quoteIdentifier(name)}`
+      // One that does not count, as it is partial or deferrable, may have the name.
+      const isTaken = table.indexNames.includes(name)
+      const index =
+        isTaken || Buffer.byteLength(name) > NAME_BYTES ? 'INDEX' : `INDEX ${quoteIdentifier(name)}`
       const list = columns.map(quoteIdentifier).join(', ')
       return advice(
         'note',

@@ -31,7 +31,7 @@ export function checkIdentity(model: ModelContract, table: CatalogTable): readon
   const isPartition = unusable.name !== name
   const found =
     identity.length === 0
-      ? `has no usable replica identity (${replicaIdentity}${table.primaryKey.length === 0 ? ', no primary key' : ''})`
+      ? `has no usable replica identity (${replicaIdentity}${table.primaryKey.length > 0 ? '' : table.hasPrimaryKey ? ', a primary key that is DEFERRABLE' : ', no primary key'})`
       : `has a replica identity of (${identity.join(', ')})`
   return [
     problem(
@@ -86,7 +86,7 @@ function identitySql(model: ModelContract, table: CatalogTable, isUnique: boolea
 
 function addKeySql(model: ModelContract, table: CatalogTable): string {
   const columns = keyColumns(model).map(quoteIdentifier).join(', ')
-  const kind = model.keyIsPrimary && table.primaryKey.length === 0 ? 'PRIMARY KEY' : 'UNIQUE'
+  const kind = model.keyIsPrimary && !table.hasPrimaryKey ? 'PRIMARY KEY' : 'UNIQUE'
   return `ALTER TABLE ${tableName(model)} ADD ${kind} (${columns});`
 }
 

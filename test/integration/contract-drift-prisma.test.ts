@@ -89,3 +89,31 @@ model Tag {
   expect(said[1]).toContain('If it was renamed, rename it back. Else')
   expect(said[2]).toContain('If it was moved, move it back. Else')
 })
+
+test('the SQL that mends a key runs where the key is there and does not count', async () => {
+  await using db = await testDatabase({ schema: 'empty' })
+  const client = await db.connect()
+  const contract = contractOf(`
+model Guest {
+  id    Int    @id
+  email String @unique
+}`)
+  await client.query('CREATE TABLE "Guest" (id int PRIMARY KEY, email text NOT NULL UNIQUE)')
+  expect(await findingsOf(client, contract)).toEqual([])
+  const table = 'ALTER TABLE "Guest"'
+  for (const [sql, code] of [
+    [`${table} DROP CONSTRAINT "Guest_pkey", ADD PRIMARY KEY (id) DEFERRABLE`, 'CHANGES.REPLICA_IDENTITY'],
+    [`${table} DROP CONSTRAINT "Guest_email_key", ADD UNIQUE (email) DEFERRABLE`, 'ADVICE.UNIQUE'],
+    [
+      `${table} DROP CONSTRAINT "Guest_email_key"; CREATE UNIQUE INDEX "Guest_email_key" ON "Guest" (email) WHERE id > 1`,
+      'ADVICE.UNIQUE',
+    ],
+  ] as const) {
+    await client.query(`BEGIN; ${sql}`)
+    const findings = await findingsOf(client, contract)
+    expect([sql, ...findings.map((finding) => finding.code)]).toEqual([sql, code])
+    for (const statement of findings.flatMap((finding) => finding.sql)) await client.query(statement)
+    expect(await findingsOf(client, contract)).toEqual([])
+    await client.query('ROLLBACK')
+  }
+})

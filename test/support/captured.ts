@@ -69,6 +69,8 @@ export function capture(
     primaryKey: keys,
     identity: keys,
     partitions: [],
+    indexNames: [],
+    hasPrimaryKey: true,
     uniqueKeys: [keys],
     hasChildren: false,
     identityIndexes: [],
