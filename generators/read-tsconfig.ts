@@ -4,12 +4,12 @@ import { dirname, isAbsolute, join, resolve } from 'node:path'
 import * as z from 'zod'
 import { DbsyncError } from '../src/core/errors.ts'
 
-/** The compiler options that say how an import names a file. */
+/** The compiler options that say how an import names a file; null takes back what an extended file says. */
 const compilerOptionsForm = z.object({
-  allowImportingTsExtensions: z.boolean().optional(),
-  rewriteRelativeImportExtensions: z.boolean().optional(),
-  module: z.string().optional(),
-  moduleResolution: z.string().optional(),
+  allowImportingTsExtensions: z.boolean().nullish(),
+  rewriteRelativeImportExtensions: z.boolean().nullish(),
+  module: z.string().nullish(),
+  moduleResolution: z.string().nullish(),
 })
 
 const tsconfigForm = z.object({
@@ -20,7 +20,7 @@ const tsconfigForm = z.object({
   compilerOptions: compilerOptionsForm.optional().default({}),
 })
 
-/** The compiler options that say how an import names a file. */
+/** The compiler options that say how an import names a file; null takes back what an extended file says. */
 export type CompilerOptions = Readonly<z.infer<typeof compilerOptionsForm>>
 
 /**

@@ -39,6 +39,11 @@ export function toColumn(model: string, field: DatamodelField, context: Context)
     })
     return undefined
   }
+  if (pgType === 'money') {
+    report.notes.push(
+      `${model}.${field.name} is money, whose text depends on the server's lc_monetary: a sync that reads it is refused. Use @db.Decimal(…).`,
+    )
+  }
   return { ...names, type: field.type, pgType, ...shape }
 }
 

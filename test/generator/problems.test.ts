@@ -129,7 +129,7 @@ test('no output is a problem', () => {
   expect(problemsOf(GOOD, { output: null }).message).toContain('it has no output')
 })
 
-test('what gives no events is noted, and only that', () => {
+test('what gives no events, or ends a sync that reads it, is noted, and only that', () => {
   const { notes, files } = generate(
     inputOf(
       schemaOf(`generator client {
@@ -157,6 +157,7 @@ model C {
   other Int
   code  Int @unique
   a     A   @relation(fields: [other], references: [id])
+  price Decimal @db.Money
 }
 
 view V {
@@ -166,6 +167,7 @@ view V {
   )
   expect(notes).toEqual([
     expect.stringMatching(/^V is a view/),
+    expect.stringMatching(/^C\.price is money/),
     expect.stringMatching(/^C has no @id; its unique \(code\)/),
   ])
   expect(files.get('index.ts')).not.toContain('VRow')
