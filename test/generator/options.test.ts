@@ -199,14 +199,16 @@ test('the nearest tsconfig.json counts, with what it extends and as people write
     module: 'nodenext',
     moduleResolution: 'bundler',
   })
+  await space.write('a/b/tsconfig.json', '{ "compilerOptions": { "allowImportingTsExtensions": null } }')
+  expect(readTsconfig(join(space.path, 'a/b/dbsync'))).toEqual({ allowImportingTsExtensions: null })
   await space.write('a/b/tsconfig.json', '{}')
   expect(readTsconfig(join(space.path, 'a/b/dbsync'))).toEqual({})
   for (const [content, reason] of [
-    ['{', 'cannot be read'],
-    ['[]', 'cannot be read'],
-    ['{ "extends": "./tsconfig" }', 'extends itself'],
-    ['{ "extends": "@none/such" }', '"@none/such", which is not installed'],
-    ['{ "extends": "./none" }', 'none.json cannot be read'],
+    ['"x"', 'cannot be read'],
+    ['{ "compilerOptions": { "module": 7 } }', 'cannot be read'],
+    ['{ "extends": "./tsconfig" }', 'Circularity'],
+    ['{ "extends": "@none/such" }', "'@none/such' not found"],
+    ['{ "extends": "./none" }', "'./none' not found"],
   ] as const) {
     await space.write('a/b/tsconfig.json', content)
     expect(() => readTsconfig(join(space.path, 'a/b/dbsync'))).toThrow(
