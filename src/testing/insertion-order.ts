@@ -18,7 +18,7 @@ export function insertionOrder(models: readonly ModelContract[]): readonly Model
     const all = [...left]
     const next =
       all.find((model) => !waits(model, () => true)) ??
-      all.find((model) => !waits(model, (fields) => isRequired(model, fields))) ??
+      all.find((model) => !waits(model, (fields) => mustRefer(model, fields))) ??
       all[0]
     if (next === undefined) break
     left.delete(next)
@@ -27,6 +27,6 @@ export function insertionOrder(models: readonly ModelContract[]): readonly Model
   return ordered
 }
 
-function isRequired(model: ModelContract, fields: readonly string[]): boolean {
+function mustRefer(model: ModelContract, fields: readonly string[]): boolean {
   return !model.columns.some(({ field, nullable }) => nullable && fields.includes(field))
 }

@@ -187,11 +187,11 @@ describe('the build plane', () => {
     expect([...new Set(shared)].toSorted()).toEqual(['contract', 'core'])
   })
 
-  test('loads zod and Node alone; Prisma hands over its data', () => {
+  test('loads zod, get-tsconfig and Node alone; Prisma hands over its data', () => {
     const packages = new Set(
       generators.map(({ target }) => packageOf(target)).filter((name) => name !== null),
     )
-    expect([...packages]).toEqual(['zod'])
+    expect([...packages]).toEqual(['zod', 'get-tsconfig'])
   })
 
   test('is not known to the runtime, and neither are tests, examples and Prisma', () => {

@@ -85,5 +85,6 @@ test('a type that is not mapped yet is said, not guessed', async () => {
 
 test('the runtime knows neither the data model of Prisma 7 nor that of Prisma 8', () => {
   const words = /\b(dmmf|datamodel|dbName|relationFromFields|isRequired|codecId|nativeType)\b/i
-  expect(sources('src').filter(({ text }) => words.test(text))).toEqual([])
+  const found = sources('src').filter(({ text }) => words.test(text))
+  expect(found.map(({ path }) => path)).toEqual([])
 })
