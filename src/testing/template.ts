@@ -30,7 +30,8 @@ export async function copyTemplate(
   name: string,
   content: TemplateContent,
 ): Promise<void> {
-  const template = templateName(content)
+  const { rows } = await admin.query<{ role: string }>('SELECT current_user::text AS role')
+  const template = templateName(content, rows[0]?.role ?? '')
   for (;;) {
     await makeTemplate(admin, serverUrl, template, content)
     try {
@@ -43,9 +44,9 @@ export async function copyTemplate(
   }
 }
 
-/** The name of the database that is copied for this content. */
-export function templateName({ contract, migrations }: TemplateContent): string {
-  const hash = createHash('sha256').update(`${VERSION}\0${contract.hash}`)
+/** The name of the database that is copied for this content by this role: nobody may copy what is another role's. */
+export function templateName({ contract, migrations }: TemplateContent, role: string): string {
+  const hash = createHash('sha256').update(`${VERSION}\0${role}\0${contract.hash}`)
   for (const { name, sql } of migrations) hash.update(`\0${name}\0${sql}`)
   return `${PREFIX}${hash.digest('hex').slice(0, 24)}`
 }
@@ -101,7 +102,8 @@ async function hasDatabase(admin: pg.ClientBase, name: string): Promise<boolean>
 async function dropOldTemplates(admin: pg.ClientBase): Promise<void> {
   const { rows } = await admin.query<{ name: string }>(
     `SELECT datname::text AS name
-     FROM (SELECT datname, shobj_description(oid, 'pg_database') AS comment FROM pg_catalog.pg_database) AS d
+     FROM (SELECT datname, shobj_description(oid, 'pg_database') AS comment FROM pg_catalog.pg_database
+       WHERE pg_has_role(datdba, 'USAGE')) AS d
      WHERE starts_with(datname::text, $1) AND CASE WHEN starts_with(comment, $1)
        THEN substr(comment, length($1) + 1)::timestamptz < now() - interval '7 days' END`,
     [PREFIX],

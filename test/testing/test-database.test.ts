@@ -29,7 +29,7 @@ const empty = { ...schema.contract, models: [], enums: [] }
 
 /** Whether the server has the template that `sql` alone makes. */
 async function hasTemplate(sql: string): Promise<boolean> {
-  const name = templateName({ contract: empty, migrations: [{ name: 'sql', sql }] })
+  const name = templateName({ contract: empty, migrations: [{ name: 'sql', sql }] }, 'postgres')
   return (await onServer('SELECT FROM pg_database WHERE datname = $1', [name])).length > 0
 }
 
@@ -71,12 +71,33 @@ test('a template that is a week old is dropped when another is made, and made an
     expect(await db.query("SELECT FROM pg_class WHERE relname LIKE '%' || $1", [tag])).toHaveLength(1)
   }
   await use(first)
-  const name = templateName({ contract: empty, migrations: [{ name: 'sql', sql: first }] })
+  const name = templateName({ contract: empty, migrations: [{ name: 'sql', sql: first }] }, 'postgres')
   await onServer(`COMMENT ON DATABASE ${name} IS 'dbsync_template_2020-01-01 00:00:00+00'`)
   await use(second)
   expect([await hasTemplate(first), await hasTemplate(second)]).toEqual([false, true])
   await use(first)
   expect([await hasTemplate(first), await hasTemplate(second)]).toEqual([true, true])
+})
+
+test('roles that share a server have templates of their own, and none is in the way of the other', async () => {
+  const tag = randomBytes(4).toString('hex')
+  const sql = `CREATE TABLE c_${tag} ()`
+  await onServer(`CREATE ROLE r_${tag} LOGIN CREATEDB REPLICATION PASSWORD 'secret'`)
+  {
+    await using _ = await testDatabase({ contract: empty }, { server, sql })
+  }
+  const name = templateName({ contract: empty, migrations: [{ name: 'sql', sql }] }, 'postgres')
+  await onServer(`COMMENT ON DATABASE ${name} IS 'dbsync_template_2020-01-01 00:00:00+00'`)
+  const url = new URL(server)
+  url.username = `r_${tag}`
+  url.password = 'secret'
+  {
+    await using db = await testDatabase({ contract: empty }, { server: url.href, sql })
+    await db.query(`SELECT FROM c_${tag}`)
+  }
+  const own = templateName({ contract: empty, migrations: [{ name: 'sql', sql }] }, `r_${tag}`)
+  await onServer(`DROP DATABASE ${own}`)
+  await onServer(`DROP ROLE r_${tag}`)
 })
 
 test('migrations that are behind the schema are told by the names of what is missing', async () => {
