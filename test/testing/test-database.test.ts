@@ -93,7 +93,7 @@ test('roles that share a server have templates of their own, and none is in the 
   url.password = 'secret'
   {
     await using db = await testDatabase({ contract: empty }, { server: url.href, sql })
-    await db.query(`SELECT FROM c_${tag}`)
+    expect(await db.query(`SELECT FROM c_${tag}`)).toEqual([])
   }
   const own = templateName({ contract: empty, migrations: [{ name: 'sql', sql }] }, `r_${tag}`)
   await onServer(`DROP DATABASE ${own}`)
