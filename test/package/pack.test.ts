@@ -158,6 +158,18 @@ test('in a database of the server that all workers share', async () => {
 `,
 } as const
 
+const manifestForm = z.object({
+  bin: z.record(z.string(), z.string()),
+  dependencies: z.record(z.string(), z.string()),
+})
+type Manifest = z.infer<typeof manifestForm>
+
+/** What the package says of itself where it is installed. */
+async function ownManifest(): Promise<Manifest> {
+  const path = join(project, 'node_modules/prisma-dbsync/package.json')
+  return manifestForm.parse(JSON.parse(await readFile(path, 'utf8')))
+}
+
 beforeAll(async () => {
   project = await mkdtemp(join(tmpdir(), 'dbsync-pack-'))
   // A server that is started for its tests runs as another user where we are root.
@@ -174,9 +186,7 @@ beforeAll(async () => {
     join(modules, 'prisma-dbsync'),
     '--strip-components=1',
   ])
-  const manifest = z
-    .object({ bin: z.record(z.string(), z.string()), dependencies: z.record(z.string(), z.string()) })
-    .parse(JSON.parse(await readFile(join(modules, 'prisma-dbsync/package.json'), 'utf8')))
+  const manifest = await ownManifest()
   // What the package depends on, what every user of Prisma has, and nothing else that we happen to have.
   // (The types of the test kit name fast-check's, and this project checks those of libraries too.)
   const installed = [...Object.keys(manifest.dependencies), 'prisma', '@prisma', '@types/node', 'fast-check']
@@ -289,7 +299,7 @@ test('it generates, and what it generates runs, where pnpm has installed it', as
         ...Object.fromEntries(['prisma', '@prisma/client', '@types/node', 'tsx'].map(linked)),
       },
       // Nothing is to be fetched; all that is pnpm's own is where things lie and how bins are started.
-      pnpm: { overrides: Object.fromEntries(['pg', 'zod', 'commander', '@types/pg'].map(linked)) },
+      pnpm: { overrides: Object.fromEntries(Object.keys((await ownManifest()).dependencies).map(linked)) },
     }
     for (const [name, content] of Object.entries({ ...FILES, 'package.json': JSON.stringify(manifest) })) {
       await mkdir(join(space, name, '..'), { recursive: true })
