@@ -112,10 +112,15 @@ export class Checkpoints {
     }
   }
 
-  /** Now that the slot is held: whether nobody has moved it on since it was looked at. Throws: STATE.UNUSABLE. */
-  async requireHeld({ slot }: OpenedStream): Promise<void> {
+  /**
+   * Now that the slot is held: whether nobody has moved it on since it was looked at, past where the sync or the state that it begins with
+   * stood. Throws: POSTGRES.CONNECTION_LOST, STATE.UNUSABLE.
+   */
+  async requireHeld({ slot }: OpenedStream, isRestored: boolean): Promise<void> {
     const status = await readSlot(this.#host.control, slot.name)
+    this.#host.continuity.checkHeld(slot, status)
     const { restored } = this.#host.pipeline
+    if (!isRestored) return
     if (status !== null && !hasPassed(status, restored)) return
     throw new DbsyncError(
       'STATE.UNUSABLE',

@@ -1,9 +1,12 @@
+import { DbsyncError } from '../core/errors.ts'
 import { maxLsn, parseLsn, ZERO_LSN, type Lsn } from '../core/lsn.ts'
+import type { SlotStatus } from '../postgres/slot-status.ts'
 import type { ReplicationSession } from '../replication/replication-session.ts'
+import type { OpenSlot } from './open-slot.ts'
 
 /** Why a slot may have skipped changes. */
 export interface Doubt {
-  readonly code: 'PUBLICATION.MISSING' | 'POSTGRES.HISTORY'
+  readonly code: 'PUBLICATION.MISSING' | 'POSTGRES.HISTORY' | 'SLOT.MISSING'
   readonly found: string
 }
 
@@ -22,6 +25,7 @@ export class Continuity {
   #hasStreamed = false
   #hasStoodBy = false
   #openedPid: number | null = null
+  #isHeld = false
   #streamedPid: number | null = null
 
   /** Why the slot may have skipped changes; until another slot is made. */
@@ -83,6 +87,12 @@ export class Continuity {
   /** A session was opened, to be streamed from. */
   noteSession(pid: number): void {
     this.#openedPid = pid
+    this.#isHeld = false
+  }
+
+  /** Whether the session has the slot as it was found; before, nothing is confirmed, which would hide that somebody moved it. */
+  get isHeld(): boolean {
+    return this.#isHeld
   }
 
   noteStreaming(): void {
@@ -112,6 +122,22 @@ export class Continuity {
   noteKeptSlot(start: Lsn): void {
     this.#isPromoted = false
     this.noteConfirmed(start)
+  }
+
+  /**
+   * A slot that the sync streams from now. Until then everybody may move it on, and the server begins a stream behind what was skipped
+   * without a word. Throws: POSTGRES.CONNECTION_LOST; the next session finds the doubt.
+   */
+  checkHeld({ name, isNew }: Pick<OpenSlot, 'name' | 'isNew'>, status: SlotStatus | null): void {
+    const position = status?.confirmedFlush ?? null
+    this.#isHeld = isNew || !this.#hasStreamed || position === null || parseLsn(position) <= this.#confirmed
+    if (this.#isHeld) return
+    const found = `Slot "${name}" was moved on by somebody while the sync was connecting.`
+    this.#doubt ??= { code: 'SLOT.MISSING', found }
+    throw new DbsyncError(
+      'POSTGRES.CONNECTION_LOST',
+      `${found} Whether that can be made good is seen at the next connection.`,
+    )
   }
 
   /**

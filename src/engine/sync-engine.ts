@@ -102,7 +102,7 @@ export class SyncEngine implements Omit<Sync, 'changes' | 'addView'> {
           this.#stores.note()
         },
         onConfirm: (position) => {
-          if (this.#session === null) return
+          if (this.#session === null || !this.#continuity.isHeld) return
           this.#session.confirm(this.#checkpoints.confirmable(position))
           this.#continuity.noteConfirmed(this.#session.confirmed)
         },
@@ -371,7 +371,7 @@ export class SyncEngine implements Omit<Sync, 'changes' | 'addView'> {
     this.#pipeline.feed(replica)
     await session.start(slot.name, this.#options.publication, this.#pipeline)
     this.#stop.signal.throwIfAborted()
-    if (restored !== null) await this.#checkpoints.requireHeld(opened)
+    await this.#checkpoints.requireHeld(opened, restored !== null)
     if (!isContinued) this.#stores.takeOver()
     this.#continuity.noteStreaming()
     for (const part of [this.#prober, this.#slotWatch, this.#watch, this.#checkpoints]) part.start()

@@ -6,7 +6,7 @@ import { ReplicationSession } from '../../src/replication/replication-session.ts
 import { createSlot } from '../../src/replication/slot.ts'
 import { schema } from '../../generated/dbsync/index.ts'
 import { testDatabase, type TestDatabase } from '../support/database.ts'
-import { serverVersion, sleep, until, within } from '../support/faults.ts'
+import { cutStream, proxy, serverVersion, sleep, until, within } from '../support/faults.ts'
 import { rawStream } from '../support/raw-stream.ts'
 import { startEmbedded, type OwnServer } from '../support/server.ts'
 import { exampleSync, expectExact } from '../support/views.ts'
@@ -264,6 +264,35 @@ test('F16 a slot that somebody moved on while the sync was cut off is noticed', 
     expect(amounts).not.toContain(amount)
   } finally {
     await within(10_000, sync.close())
+  }
+}, 60_000)
+
+test('F16 a slot that somebody moves between being looked at and being streamed from is noticed', async () => {
+  await using db = await testDatabase({ serverUrl: server.url })
+  const client = await db.connect()
+  await seedExample(client, { users: 30, restaurants: 10, visits: 200 })
+  const slot = `h_${db.name}`
+  const link = await proxy(db.url)
+  const { sync, amounts } = handling(link.url, slot)
+  try {
+    await sync.start()
+    await client.query('UPDATE visit SET amount_spent = 51 WHERE user_id = 1')
+    await until(() => amounts.includes(51))
+    let isMoved = false
+    link.onUp = async (_, chunk) => {
+      if (isMoved || !chunk.includes('START_REPLICATION')) return
+      isMoved = true
+      await client.query('UPDATE visit SET amount_spent = 52 WHERE user_id = 1')
+      await client.query('SELECT pg_replication_slot_advance($1, pg_current_wal_lsn())', [slot])
+    }
+    await cutStream(db)
+    await until(() => sync.state === 'failed')
+    await expect(sync.ready()).rejects.toMatchObject({ code: 'SLOT.MISSING', recovery: 'resnapshot' })
+    expect(isMoved).toBe(true)
+    expect(amounts).not.toContain(52)
+  } finally {
+    await within(10_000, sync.close())
+    link.close()
   }
 }, 60_000)
 

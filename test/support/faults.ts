@@ -54,6 +54,8 @@ export async function proxy(url: string): Promise<{
   url: string
   links: Link[]
   onDown: (link: Link, chunk: Buffer) => void
+  /** What it answers is waited for before the server gets the chunk. */
+  onUp: (link: Link, chunk: Buffer) => Promise<void> | void
   /** Where new connections lead from now on. */
   retarget(url: string): void
   close(): void
@@ -64,6 +66,7 @@ export async function proxy(url: string): Promise<{
     url: '',
     links,
     onDown: (_l: Link, _c: Buffer): void => {},
+    onUp: (_l: Link, _c: Buffer): Promise<void> | void => {},
     retarget: (to: string): void => {
       target = new URL(to)
     },
@@ -87,7 +90,9 @@ export async function proxy(url: string): Promise<{
     client.on('data', (chunk: Buffer) => {
       const match = /application_name\0(dbsync \w+)\0/.exec(chunk.toString('latin1'))
       if (link.name === '' && match !== null) link.name = match[1] ?? ''
-      if (!frozen) upstream.write(chunk)
+      const held = self.onUp(link, chunk)
+      if (held !== undefined) void held.then(() => upstream.write(chunk))
+      else if (!frozen) upstream.write(chunk)
     })
     upstream.on('data', (chunk: Buffer) => {
       link.down += chunk.length
