@@ -11,8 +11,8 @@ const APART = ['fault', 'integration', 'race', 'security', 'package', 'testing',
 export default defineConfig({
   test: {
     globalSetup: ['test/support/global-setup.ts'],
-    // One more than the cores of a small machine: many tests wait for a server's timeouts.
-    maxWorkers: 3,
+    // Two cores: more workers only make the timing-sensitive lanes slower.
+    maxWorkers: 2,
     projects: [
       { ssr, test: { ...timeouts, name: 'apart', include: APART } },
       // Many small files, each of which would load all sources anew.
