@@ -1,8 +1,10 @@
+import { createSync } from 'prisma-dbsync'
 import { expect, test } from 'vitest'
+import { schema } from '../../generated/dbsync/index.ts'
 import { testDatabase } from '../support/database.ts'
 import { exampleSync, expectExact } from '../support/views.ts'
 import { seedExample } from '../support/workload.ts'
-import { cutStream, sessions, sleep, until, within } from '../support/faults.ts'
+import { cutStream, proxy, sessions, sleep, until, within } from '../support/faults.ts'
 
 test('a reconnect of a temporary slot leaves no snapshot session', async () => {
   await using db = await testDatabase()
@@ -118,4 +120,46 @@ test('several syncs start at once on a fresh database', async () => {
   const outcomes = await Promise.all(syncs.map((sync) => within(20_000, sync.start())))
   await Promise.all(syncs.map((sync) => sync.close()))
   expect(outcomes).toEqual(['done', 'done', 'done', 'done'])
+})
+
+test('a sync that is closed while its first stream begins leaves nothing that keeps the process alive', async () => {
+  await using db = await testDatabase()
+  const slot = `s_${db.name}`
+  await db.query('CREATE PUBLICATION dbsync FOR TABLE users, restaurant, visit')
+  await db.query('SELECT pg_create_logical_replication_slot($1, $2)', [slot, 'pgoutput'])
+  await db.query("INSERT INTO restaurant (id, name) VALUES ('r1', 'One')")
+  const link = await proxy(db.url)
+  const timers = (): number => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length
+  const before = timers()
+  let [isStarted, isHeld, isAnswered] = [false, false, false]
+  link.onUp = async (_, chunk) => {
+    isStarted ||= chunk.includes('START_REPLICATION')
+    // The question whether the slot is ours waits until somebody closes the sync.
+    if (!isStarted || isHeld || !chunk.includes('pg_replication_slots')) return
+    isHeld = true
+    await until(() => closing !== null)
+    isAnswered = true
+  }
+  let closing: Promise<void> | null = null
+  const sync = createSync({
+    schema,
+    connection: link.url,
+    slot: { name: slot },
+    handlers: {
+      Restaurant: {
+        insert: async () => {
+          await until(() => isHeld)
+          closing = sync.close()
+          // The closing waits for it, while the answer comes.
+          await sleep(500)
+        },
+      },
+    },
+  })
+  await within(5_000, sync.start())
+  await until(() => sync.state === 'closed')
+  await closing
+  link.close()
+  expect(isAnswered).toBe(true)
+  await until(() => timers() <= before, 3_000)
 })
