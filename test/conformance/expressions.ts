@@ -103,6 +103,7 @@ const SHOWN: Readonly<Record<string, (i: Refs) => Expression<unknown>>> = {
   nullifMixed: (i) => nullif(i.int, i.amount),
   nullifDouble: (i) => nullif(i.int, i.dbl),
   nullifText: (i) => nullif(i.text, i.name),
+  nullifVarchar: (i) => nullif(i.name, i.text),
   nullifMood: (i) => nullif(i.mood, 'BAD'),
   nullifFree: (i) => nullif(i.free, i.wide),
   caseText: (i) => caseWhen(gt(i.int, 3), 'good').when(isNull(i.int), 'none').else('bad'),

@@ -4,7 +4,16 @@ import type { CallIr, ExpressionIr, TypeIr } from '../view-ir.ts'
 import { allOf } from './logic-functions.ts'
 import { naturalType } from './natural-literal.ts'
 import type { CallCheck, RowFunction } from './row-function.ts'
-import { anyNullable, areComparable, baseOf, commonType, isNumber, numberTypeOf, typeOf } from './types.ts'
+import {
+  anyNullable,
+  areComparable,
+  baseOf,
+  commonType,
+  isNumber,
+  isText,
+  numberTypeOf,
+  typeOf,
+} from './types.ts'
 
 /** `coalesce`, `nullif` and CASE. Types that differ are cast in the SQL, so that nothing is left to Postgres' guess. */
 export const CONDITIONAL_FUNCTIONS = {
@@ -49,8 +58,9 @@ function checkNullif(call: CallCheck): Checked<CallIr> {
   return { kind: 'call', name: 'nullif', args: [left, right], type }
 }
 
-/** `nullif` gives what is compared: an integer becomes numeric beside a numeric. */
+/** `nullif` gives what is compared: an integer becomes numeric beside a numeric, and a varchar is compared as text. */
 function promoted(left: TypeIr, right: TypeIr): TypeIr {
+  if (isText(left)) return { ...left, pgType: 'text' }
   if (!isNumber(left) || !isNumber(right)) return left
   const base = numberTypeOf(left, right)
   const isExact = base === 'smallint' || base === 'integer' || base === 'bigint' || base === baseOf(left)
