@@ -117,10 +117,11 @@ export class Checkpoints {
    * stood. Throws: POSTGRES.CONNECTION_LOST, STATE.UNUSABLE.
    */
   async requireHeld({ slot }: OpenedStream, isRestored: boolean): Promise<void> {
-    const status = await readSlot(this.#host.control, slot.name)
+    // A slot of this session's making is nobody else's to have moved.
+    const status = slot.isNew ? null : await readSlot(this.#host.control, slot.name)
     this.#host.continuity.checkHeld(slot, status)
-    const { restored } = this.#host.pipeline
     if (!isRestored) return
+    const { restored } = this.#host.pipeline
     if (status !== null && !hasPassed(status, restored)) return
     throw new DbsyncError(
       'STATE.UNUSABLE',
