@@ -26,18 +26,26 @@ export async function checkEnums(
       if (found !== undefined && hasType(contract, column, found)) oids.set(column.enum, found.typeOid)
     }
   }
-  const findings: Finding[] = []
-  for (const [name, oid] of oids) {
-    const { rows } = await client.query<{ label: string }>(
-      `SELECT enumlabel::text AS label FROM pg_catalog.pg_enum
-       WHERE enumtypid = $1 OR enumtypid = (SELECT typelem FROM pg_catalog.pg_type WHERE oid = $1) ORDER BY enumsortorder`,
-      [oid],
-    )
-    const declared = contract.enums.find((item) => item.name === name)
-    const labels = rows.map(({ label }) => label)
-    if (declared !== undefined) findings.push(...compareLabels(declared, labels))
-  }
-  return findings
+  const labels = await readLabels(client, [...oids.values()])
+  return contract.enums.flatMap((declared) => {
+    const oid = oids.get(declared.name)
+    return oid === undefined ? [] : compareLabels(declared, labels.get(oid) ?? [])
+  })
+}
+
+/** The labels, in order, of enums and of lists of enums, by the type's oid. */
+async function readLabels(
+  client: pg.ClientBase,
+  oids: readonly number[],
+): Promise<ReadonlyMap<number, readonly string[]>> {
+  if (oids.length === 0) return new Map()
+  const { rows } = await client.query<{ oid: number; labels: string[] }>(
+    `SELECT t.oid, array_agg(e.enumlabel::text ORDER BY e.enumsortorder) AS labels
+     FROM pg_catalog.pg_type AS t JOIN pg_catalog.pg_enum AS e ON e.enumtypid IN (t.oid, t.typelem)
+     WHERE t.oid = ANY ($1::oid[]) GROUP BY t.oid`,
+    [oids],
+  )
+  return new Map(rows.map(({ oid, labels }) => [oid, labels]))
 }
 
 function compareLabels(declared: EnumContract, actual: readonly string[]): readonly Finding[] {
