@@ -1,5 +1,6 @@
 import type { TestProject } from 'vitest/node'
 import { majorOf, startServer } from './server.ts'
+import { tellSlotWaits } from './slot-waits.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -14,5 +15,9 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const server = await startServer()
   project.provide('serverUrl', server.url)
   project.provide('serverMajor', await majorOf(server.url))
-  return () => server.stop()
+  const endTelling = await tellSlotWaits(server.url)
+  return async () => {
+    await endTelling()
+    await server.stop()
+  }
 }
