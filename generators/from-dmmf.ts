@@ -21,7 +21,7 @@ export interface DocumentedContract {
 }
 
 /**
- * Turns Prisma's data model into the contract. Only this file knows Prisma's data model.
+ * Turns Prisma's data model into the contract.
  *
  * Order: models and enums by name, so that splitting a schema into files changes nothing, the tables of
  *   many-to-many relations after the others; columns and relations as in the schema.
